@@ -1,0 +1,7 @@
+//! Round-table discussions about pictures, held as a batch.
+//!
+//! The modules below are in reading order, from the ground floor up. **A module imports only
+//! modules listed above it**; `tests/it/architecture.rs` reads this list and enforces it.
+
+pub mod failpoint;
+pub mod domain;

@@ -1,0 +1,3 @@
+//! The program is `tableround::cli`; this file is a formality.
+
+fn main() {}

@@ -1,0 +1,4 @@
+//! One binary for all integration tests: the dependencies are linked once.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod architecture;
