@@ -5,3 +5,4 @@
 
 pub mod failpoint;
 pub mod domain;
+pub mod imaging;
