@@ -6,3 +6,4 @@
 pub mod failpoint;
 pub mod domain;
 pub mod imaging;
+pub mod prompt;
