@@ -7,3 +7,4 @@ pub mod failpoint;
 pub mod domain;
 pub mod imaging;
 pub mod prompt;
+pub mod provider;

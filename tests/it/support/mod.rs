@@ -1,0 +1,3 @@
+//! What the tests are made with: a witness, a program to run, folders to compare.
+
+pub(crate) mod wire;
