@@ -8,3 +8,6 @@ pub mod domain;
 pub mod imaging;
 pub mod prompt;
 pub mod provider;
+pub mod redis_server;
+pub mod blobs;
+pub mod ledger;

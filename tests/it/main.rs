@@ -2,5 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod architecture;
+mod blobs;
+mod ledger_conformance;
 mod provider_contract;
 mod support;

@@ -1,3 +1,4 @@
 //! What the tests are made with: a witness, a program to run, folders to compare.
 
+pub(crate) mod redis;
 pub(crate) mod wire;

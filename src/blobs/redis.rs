@@ -1,0 +1,186 @@
+//! Blobs in Redis: pictures that travel with the queue, up to a cap.
+//!
+//! A blob is a list of pieces. It is uploaded under a name of its own, which expires, and renamed
+//! when it is whole: a blob that is there is complete.
+
+use super::{Error, Result, check_digest, digest};
+use crate::redis_server::Server;
+use ::redis::{Connection, RedisError, RedisResult, Script};
+use bytes::{Bytes, BytesMut};
+use std::path::PathBuf;
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Larger values would hold up the server's other clients.
+const PIECE_BYTES: usize = 512 * 1024;
+/// What one queue may hold, unless said otherwise: Redis keeps all of it in memory.
+pub const CAP_BYTES: u64 = 1024 * 1024 * 1024;
+/// An upload that stopped half-way is gone after so long.
+const UPLOAD_SECONDS: u32 = 3600;
+/// How long a call waits for a server that is away: a picture is no reason to fail an attempt.
+const PATIENCE: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(250);
+/// Connections kept for later.
+const IDLE_MAX: usize = 4;
+
+static FINISH: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/finish.lua")));
+static REMOVE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/remove.lua")));
+
+/// The blobs of one queue.
+pub struct Redis {
+    server: Server,
+    prefix: String,
+    cap_bytes: u64,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl std::fmt::Debug for Redis {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { server, prefix, cap_bytes, .. } = self;
+        f.debug_struct("Redis")
+            .field("server", server)
+            .field("prefix", prefix)
+            .field("cap_bytes", cap_bytes)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Redis {
+    /// Nothing is connected before the first call.
+    pub fn new(server: Server, queue: &str, cap_bytes: u64) -> Self {
+        Self { server, prefix: format!("{{{queue}}}:"), cap_bytes, idle: Mutex::default() }
+    }
+
+    pub(super) fn put(&self, bytes: &[u8]) -> Result<String> {
+        let name = digest(bytes);
+        if self.has(&name)? {
+            return Ok(name);
+        }
+        let mut random = [0; 8];
+        getrandom::fill(&mut random).map_err(|error| self.failure("write", error.into()))?;
+        let upload = format!("{}upload:{}", self.prefix, hex::encode(random));
+        let length = bytes.len() as u64;
+        let outcome = self.call("write", |connection| {
+            send(connection, &upload, bytes)?;
+            let mut finish = FINISH.key(&upload);
+            finish.key(self.blob(&name)).key(self.sum()).arg(length).arg(self.cap_bytes);
+            finish.invoke::<String>(connection)
+        })?;
+        match outcome.as_str() {
+            "kept" => Ok(name),
+            "full" => Err(Error::Full { bytes: length, cap_bytes: self.cap_bytes }),
+            _ => Err(self.failure("write", "the upload expired half-way".into())),
+        }
+    }
+
+    pub(super) fn get(&self, name: &str) -> Result<Bytes> {
+        check_digest(name)?;
+        let key = self.blob(name);
+        let whole = self.call("read", |connection| {
+            let pieces: isize = ::redis::cmd("LLEN").arg(&key).query(connection)?;
+            let mut whole = BytesMut::new();
+            for piece in 0..pieces {
+                let piece: Vec<u8> =
+                    ::redis::cmd("LINDEX").arg(&key).arg(piece).query(connection)?;
+                whole.extend_from_slice(&piece);
+            }
+            Ok((pieces > 0).then(|| whole.freeze()))
+        })?;
+        let whole = whole.ok_or_else(|| Error::Missing(name.to_owned()))?;
+        let found = digest(&whole);
+        if found == name { Ok(whole) } else { Err(Error::Torn { path: PathBuf::from(key), found }) }
+    }
+
+    pub(super) fn has(&self, name: &str) -> Result<bool> {
+        check_digest(name)?;
+        self.call("look for", |connection| {
+            ::redis::cmd("EXISTS").arg(self.blob(name)).query(connection)
+        })
+    }
+
+    pub(super) fn remove(&self, name: &str) -> Result<()> {
+        check_digest(name)?;
+        self.call("remove", |connection| {
+            REMOVE.key(self.blob(name)).key(self.sum()).arg(PIECE_BYTES).invoke(connection)
+        })
+    }
+
+    /// Bytes that may still be put.
+    pub(super) fn room(&self) -> Result<u64> {
+        let used: Option<u64> = self
+            .call("measure", |connection| ::redis::cmd("GET").arg(self.sum()).query(connection))?;
+        Ok(self.cap_bytes.saturating_sub(used.unwrap_or(0)))
+    }
+
+    fn blob(&self, name: &str) -> String {
+        format!("{}blob:{name}", self.prefix)
+    }
+
+    fn sum(&self) -> String {
+        format!("{}blob-bytes", self.prefix)
+    }
+
+    /// Runs something over a connection, again and again while the server is away.
+    fn call<T>(
+        &self,
+        doing: &'static str,
+        run: impl Fn(&mut Connection) -> RedisResult<T>,
+    ) -> Result<T> {
+        let began = Instant::now();
+        loop {
+            let outcome = self.connection().and_then(|mut connection| {
+                let outcome = run(&mut connection)?;
+                self.keep(connection);
+                Ok(outcome)
+            });
+            match outcome {
+                Err(error) if is_away(&error) && began.elapsed() < PATIENCE => {
+                    #[expect(
+                        clippy::disallowed_methods,
+                        reason = "a server that is away gives no signal"
+                    )]
+                    std::thread::sleep(PAUSE);
+                }
+                outcome => return outcome.map_err(|error| self.failure(doing, error.into())),
+            }
+        }
+    }
+
+    fn connection(&self) -> RedisResult<Connection> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        idle.map_or_else(|| self.server.connect_blocking(), Ok)
+    }
+
+    fn keep(&self, connection: Connection) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < IDLE_MAX {
+            idle.push(connection);
+        }
+    }
+
+    fn failure(
+        &self,
+        doing: &'static str,
+        source: Box<dyn std::error::Error + Send + Sync>,
+    ) -> Error {
+        Error::Server { doing, place: self.server.place().to_owned(), source }
+    }
+}
+
+/// Sends the pieces; what an attempt before may have left of them goes first.
+fn send(connection: &mut Connection, upload: &str, bytes: &[u8]) -> RedisResult<()> {
+    ::redis::cmd("DEL").arg(upload).query::<()>(connection)?;
+    // A blob of no bytes has one piece too.
+    let pieces = bytes.chunks(PIECE_BYTES).chain(bytes.is_empty().then_some(&[][..]));
+    for piece in pieces {
+        let mut push = ::redis::pipe();
+        push.cmd("RPUSH").arg(upload).arg(piece).ignore();
+        push.cmd("EXPIRE").arg(upload).arg(UPLOAD_SECONDS).ignore();
+        push.query::<()>(connection)?;
+    }
+    Ok(())
+}
+
+fn is_away(error: &RedisError) -> bool {
+    error.is_io_error() || error.is_connection_dropped() || error.is_timeout()
+}

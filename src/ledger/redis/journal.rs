@@ -1,0 +1,213 @@
+//! The journal: what left, and how it came back.
+//!
+//! All tries of one question lie in one field, so that a step about one of them compares and
+//! replaces that field.
+
+use super::commit::Commit;
+use super::keys::Keys;
+use super::link::{Link, Now, at_once};
+use crate::domain::call::{Call, Open, Record, Settle};
+use crate::domain::cost::MicroUsd;
+use crate::ledger::decide::{self, Settling};
+use crate::ledger::{Error, Opened, Result, Settled, codec};
+use serde::{Deserialize, Serialize};
+
+/// Between the parts of a name: in no stage, seat or id.
+const BETWEEN: char = '\u{1f}';
+/// Jobs whose records are read at once.
+const PAGE: usize = 100;
+
+/// A record with its place in the order in which all of them were opened.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Entry {
+    /// Server time, microseconds since 1970.
+    at: i64,
+    record: Record,
+}
+
+/// A question as it is stored: its bytes for the comparison, and what they say.
+struct Question {
+    stored: Vec<u8>,
+    entries: Vec<Entry>,
+}
+
+impl Question {
+    async fn read(link: &Link, call: &Call) -> Result<(Now, Self)> {
+        let mut pipeline = at_once();
+        pipeline.cmd("HGET").arg(link.keys.calls(&call.scope)).arg(field(call));
+        let (now, stored): (Now, Option<Vec<u8>>) = link.ask(&pipeline).await?;
+        let entries = stored.as_deref().map_or(Ok(Vec::new()), codec::decode)?;
+        Ok((now, Self { stored: stored.unwrap_or_default(), entries }))
+    }
+
+    fn records(&self) -> Vec<Record> {
+        self.entries.iter().map(|entry| entry.record.clone()).collect()
+    }
+
+    /// The step that puts these entries in the place of what was read.
+    fn replaced(&self, keys: &Keys, call: &Call, entries: &[Entry]) -> Result<Commit> {
+        let (key, field) = (keys.calls(&call.scope), field(call));
+        let mut commit = Commit::default();
+        commit.expect(&self.stored, "HGET", key.clone(), &field);
+        commit.write("HSET", key, (field, codec::encode(&entries)?));
+        Ok(commit)
+    }
+}
+
+/// The field of a question among those of its scope.
+fn field(call: &Call) -> String {
+    let Call { stage, round, seat, ask, .. } = call;
+    format!("{stage}{BETWEEN}{round}{BETWEEN}{seat}{BETWEEN}{ask}")
+}
+
+/// Records that a request is about to leave.
+pub(super) async fn open(link: &Link, open: &Open) -> Result<Opened> {
+    let (keys, call) = (&link.keys, &open.call);
+    loop {
+        let (now, question) = Question::read(link, call).await?;
+        if question.entries.iter().any(|entry| entry.record.open.r#try == open.r#try) {
+            return Ok(Opened::Taken);
+        }
+        let record =
+            Record { open: open.clone(), opened_at: now.ms, settle: None, duplicate: false };
+        let mut entries = question.entries.clone();
+        entries.push(Entry { at: now.us, record });
+        let mut commit = question.replaced(keys, call, &entries)?;
+        commit.write("SADD", keys.askers(&open.batch), &open.job);
+        if call.scope != open.job {
+            let place = format!("{}{BETWEEN}{}", call.scope, field(call));
+            commit.write("SADD", keys.asked_elsewhere(&open.job), place);
+        }
+        let booking = Booking { calls: 1, reserved: micros(open.reserved), spent: 0 };
+        booking.write(&mut commit, keys, &open.batch);
+        if link.commit(&commit).await? {
+            return Ok(Opened::First);
+        }
+    }
+}
+
+/// Records how a try ended.
+pub(super) async fn settle(
+    link: &Link,
+    call: &Call,
+    r#try: u32,
+    settle: &Settle,
+) -> Result<Settled> {
+    loop {
+        let (now, question) = Question::read(link, call).await?;
+        let decided = decide::settle(&question.records(), r#try, settle)?;
+        let mut entries = question.entries.clone();
+        let of_try = |entry: &&mut Entry| entry.record.open.r#try == r#try;
+        let entry = entries.iter_mut().find(of_try);
+        let entry = entry.expect("`decide::settle` refuses a try that was never opened");
+        let open = entry.record.open.clone();
+        let spent = micros(settle.cost);
+        let (answer, reserved) = match decided {
+            Settling::Repeated(answer) => return Ok(answer),
+            Settling::Close { duplicate, answer } => {
+                entry.record.settle = Some(settle.clone());
+                entry.record.duplicate = duplicate;
+                (answer, -micros(open.reserved))
+            }
+            Settling::Beside { duplicate, answer } => {
+                let settle = Some(settle.clone());
+                let record = Record { settle, duplicate, ..entry.record.clone() };
+                entries.push(Entry { at: now.us, record });
+                (answer, 0)
+            }
+        };
+        let mut commit = question.replaced(&link.keys, call, &entries)?;
+        Booking { calls: 0, reserved, spent }.write(&mut commit, &link.keys, &open.batch);
+        if link.commit(&commit).await? {
+            return Ok(answer);
+        }
+    }
+}
+
+/// What a record changes in its batch's sums; money in micro-dollars.
+struct Booking {
+    calls: i64,
+    reserved: i64,
+    spent: i64,
+}
+
+impl Booking {
+    fn write(&self, commit: &mut Commit, keys: &Keys, batch: &str) {
+        let Self { calls, reserved, spent } = self;
+        for (field, delta) in [("calls", calls), ("reserved", reserved), ("spent", spent)] {
+            if *delta != 0 {
+                commit.write("HINCRBY", keys.batch(batch), (field, delta));
+            }
+        }
+    }
+}
+
+fn micros(amount: Option<MicroUsd>) -> i64 {
+    i64::try_from(amount.unwrap_or_default().0).unwrap_or(i64::MAX)
+}
+
+/// All tries of one question.
+pub(super) async fn of_call(link: &Link, call: &Call) -> Result<Vec<Record>> {
+    let (_, question) = Question::read(link, call).await?;
+    Ok(question.records())
+}
+
+/// Everything asked on behalf of a job.
+pub(super) async fn of_job(link: &Link, job: &str) -> Result<Vec<Record>> {
+    Ok(in_order(entries_of(link, &[job.to_owned()]).await?))
+}
+
+/// Everything asked on behalf of a batch.
+pub(super) async fn of_batch(link: &Link, batch: &str) -> Result<Vec<Record>> {
+    let mut pipeline = redis::pipe();
+    pipeline.cmd("SMEMBERS").arg(link.keys.askers(batch));
+    let (askers,): (Vec<String>,) = link.ask(&pipeline).await?;
+    let mut entries = Vec::new();
+    for jobs in askers.chunks(PAGE) {
+        entries.extend(entries_of(link, jobs).await?);
+    }
+    entries.retain(|entry| entry.record.open.batch == batch);
+    Ok(in_order(entries))
+}
+
+fn in_order(mut entries: Vec<Entry>) -> Vec<Record> {
+    entries.sort_by_key(|entry| entry.at);
+    entries.into_iter().map(|entry| entry.record).collect()
+}
+
+/// What was asked on behalf of these jobs: under their own scopes, and elsewhere.
+async fn entries_of(link: &Link, jobs: &[String]) -> Result<Vec<Entry>> {
+    let keys = &link.keys;
+    let mut pipeline = redis::pipe();
+    for job in jobs {
+        pipeline.cmd("HVALS").arg(keys.calls(job));
+        pipeline.cmd("SMEMBERS").arg(keys.asked_elsewhere(job));
+    }
+    let found: Vec<Vec<Vec<u8>>> = link.ask(&pipeline).await?;
+    let mut entries = Vec::new();
+    for (job, answers) in jobs.iter().zip(found.chunks(2)) {
+        let mut docs = answers[0].clone();
+        if !answers[1].is_empty() {
+            docs.extend(elsewhere(link, &answers[1]).await?);
+        }
+        for doc in docs {
+            let of_job = codec::decode::<Vec<Entry>>(&doc)?.into_iter();
+            entries.extend(of_job.filter(|entry| entry.record.open.job == *job));
+        }
+    }
+    Ok(entries)
+}
+
+/// The questions at these places.
+async fn elsewhere(link: &Link, places: &[Vec<u8>]) -> Result<Vec<Vec<u8>>> {
+    let mut pipeline = redis::pipe();
+    for place in places {
+        let place = String::from_utf8_lossy(place);
+        let (scope, field) = place
+            .split_once(BETWEEN)
+            .ok_or_else(|| Error::Corrupt(format!("a place in the journal: {place}")))?;
+        pipeline.cmd("HGET").arg(link.keys.calls(scope)).arg(field);
+    }
+    let found: Vec<Option<Vec<u8>>> = link.ask(&pipeline).await?;
+    Ok(found.into_iter().flatten().collect())
+}

@@ -1,0 +1,98 @@
+//! A Redis server: where it is, and how this program talks to it.
+//!
+//! It knows no key and no rule. Ledger, tickets and blobs bring their own.
+
+use redis::aio::{ConnectionManager, ConnectionManagerConfig, PubSub};
+use redis::{Client, Connection, RedisError};
+use std::time::Duration;
+
+/// A server that does not take a connection by then is away.
+const CONNECT_MAX: Duration = Duration::from_secs(2);
+/// The longest that one answer may take: a step with a thousand jobs on a slow link.
+const ANSWER_MAX: Duration = Duration::from_secs(10);
+/// Attempts at one reconnection, with growing jittered pauses. The command after a failed one
+/// begins the next, so a process reconnects for as long as it has something to say.
+const RECONNECTS: usize = 3;
+const RECONNECT_PAUSE_MIN: Duration = Duration::from_millis(100);
+const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// Why a URL is not one of a Redis server.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "this is not the URL of a Redis server: write redis://[[user]:password@]host[:port][/database], \
+     or rediss:// for TLS"
+)]
+pub struct UrlError(#[source] RedisError);
+
+/// A server by its address. Nothing is connected before somebody asks.
+#[derive(Debug, Clone)]
+pub struct Server {
+    client: Client,
+    place: String,
+}
+
+impl Server {
+    /// Reads `redis://` and `rediss://` URLs with user, password and database number.
+    pub fn at(url: &str) -> Result<Self, UrlError> {
+        // TLS needs a provider; the process may have installed the same one before us.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let client = Client::open(url).map_err(UrlError)?;
+        let scheme = url.split_once("://").map_or("redis", |(scheme, _)| scheme);
+        let info = client.get_connection_info();
+        let place = format!("{scheme}://{}/{}", info.addr(), info.redis_settings().db());
+        Ok(Self { client, place })
+    }
+
+    /// The server and its database as a person knows them, without user and password.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// A connection that comes back by itself; its clones share it.
+    pub async fn connect(&self) -> Result<ConnectionManager, RedisError> {
+        let config = ConnectionManagerConfig::new()
+            .set_connection_timeout(Some(CONNECT_MAX))
+            .set_response_timeout(Some(ANSWER_MAX))
+            .set_number_of_retries(RECONNECTS)
+            .set_min_delay(RECONNECT_PAUSE_MIN)
+            .set_max_delay(RECONNECT_PAUSE_MAX);
+        self.client.get_connection_manager_with_config(config).await
+    }
+
+    /// A connection for a thread that may block.
+    pub fn connect_blocking(&self) -> Result<Connection, RedisError> {
+        let connection = self.client.get_connection_with_timeout(CONNECT_MAX)?;
+        connection.set_read_timeout(Some(ANSWER_MAX))?;
+        connection.set_write_timeout(Some(ANSWER_MAX))?;
+        Ok(connection)
+    }
+
+    /// A connection that listens to one channel; it ends when the server goes away.
+    pub async fn listen(&self, channel: &str) -> Result<PubSub, RedisError> {
+        let connecting = tokio::time::timeout(CONNECT_MAX, self.client.get_async_pubsub());
+        let mut listener = connecting.await.map_err(std::io::Error::from)??;
+        listener.subscribe(channel).await?;
+        Ok(listener)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_names_the_server_and_never_the_password() {
+        let check = |url: &str, place: &str| assert_eq!(Server::at(url).unwrap().place(), place);
+        check("redis://h", "redis://h:6379/0");
+        check("redis://:secret@h:7000/2", "redis://h:7000/2");
+        check("rediss://ann:secret@h/1", "rediss://h:6379/1");
+    }
+
+    #[test]
+    fn what_is_no_url_of_a_server_is_told_how_to_write_one() {
+        for wrong in ["", "h:6379", "http://h", "redis://h/notanumber"] {
+            let error = Server::at(wrong).unwrap_err();
+            assert!(error.to_string().contains("redis://"), "{wrong}: {error}");
+        }
+    }
+}

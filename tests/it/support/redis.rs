@@ -1,0 +1,149 @@
+//! A Redis server of one test's own.
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use tempfile::TempDir;
+
+/// Ports tried before a server that will not start is called broken.
+const PORTS_TRIED: u32 = 5;
+
+/// A running `redis-server` with its files in a folder of its own; it ends with the value.
+#[derive(Debug)]
+pub(crate) struct RedisServer {
+    child: Child,
+    port: u16,
+    home: TempDir,
+    is_tls: bool,
+}
+
+impl RedisServer {
+    /// Starts one, or tells why the test does not run here.
+    pub(crate) fn start() -> Option<Self> {
+        Self::start_in(tempfile::tempdir().unwrap(), false)
+    }
+
+    /// The same with TLS alone; the authority to trust is in [`Self::authority`].
+    pub(crate) fn start_with_tls() -> Option<Self> {
+        let home = tempfile::tempdir().unwrap();
+        match certify(home.path()) {
+            Ok(()) => Self::start_in(home, true),
+            Err(error) => not_run(&format!("openssl makes no certificate: {error}")),
+        }
+    }
+
+    fn start_in(home: TempDir, is_tls: bool) -> Option<Self> {
+        for _ in 0..PORTS_TRIED {
+            let port = free_port();
+            match launch(home.path(), port, is_tls) {
+                Ok(Some(child)) => return Some(Self { child, port, home, is_tls }),
+                // Somebody else took the port in between.
+                Ok(None) => {}
+                Err(error) => return not_run(&format!("redis-server does not start: {error}")),
+            }
+        }
+        panic!("redis-server found no port in {PORTS_TRIED} attempts");
+    }
+
+    pub(crate) fn url(&self) -> String {
+        let scheme = if self.is_tls { "rediss" } else { "redis" };
+        format!("{scheme}://127.0.0.1:{}/0", self.port)
+    }
+
+    /// The certificate of the authority that vouches for a server with TLS.
+    pub(crate) fn authority(&self) -> PathBuf {
+        self.home.path().join("authority.pem")
+    }
+
+    /// A blocking connection for the test itself.
+    pub(crate) fn connection(&self) -> redis::Connection {
+        redis::Client::open(self.url()).unwrap().get_connection().unwrap()
+    }
+
+    /// Kills the server; its files stay.
+    pub(crate) fn stop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Kills the server and starts it again on the same port with what its disk holds.
+    pub(crate) fn restart(&mut self) {
+        self.stop();
+        let child = launch(self.home.path(), self.port, self.is_tls).unwrap();
+        self.child = child.expect("the port was ours");
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        // It may be dead already; that is what some tests are about.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "where Redis must be there, this name says so")]
+fn not_run<T>(why: &str) -> Option<T> {
+    assert!(std::env::var("TABLEROUND_REQUIRE_REDIS").is_err(), "{why}");
+    println!("not run: {why}");
+    None
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// A server that accepts connections; none if it ended before.
+fn launch(home: &Path, port: u16, is_tls: bool) -> std::io::Result<Option<Child>> {
+    let mut server = Command::new("redis-server");
+    server
+        .args(["--bind", "127.0.0.1", "--save", "", "--daemonize", "no"])
+        .args(["--appendonly", "yes", "--appendfsync", "always"])
+        .arg("--dir")
+        .arg(home);
+    if is_tls {
+        server.args(["--port", "0", "--tls-port", &port.to_string(), "--tls-auth-clients", "no"]);
+        for (option, file) in [
+            ("--tls-cert-file", "server.pem"),
+            ("--tls-key-file", "server.key"),
+            ("--tls-ca-cert-file", "authority.pem"),
+        ] {
+            server.arg(option).arg(home.join(file));
+        }
+    } else {
+        server.args(["--port", &port.to_string()]);
+    }
+    let mut child = server.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let is_ready = |line: &String| line.contains("Ready to accept connections");
+    if lines.by_ref().map_while(Result::ok).any(|line| is_ready(&line)) {
+        // The server's log goes on; somebody must read it or the pipe fills up.
+        std::thread::spawn(move || lines.for_each(drop));
+        return Ok(Some(child));
+    }
+    child.wait()?;
+    Ok(None)
+}
+
+/// An authority of this test's own, and a server's certificate from it.
+fn certify(home: &Path) -> std::io::Result<()> {
+    let openssl = |arguments: &str| {
+        let mut command = Command::new("openssl");
+        command.args(arguments.split(' ')).current_dir(home).stderr(Stdio::null());
+        let status = command.status()?;
+        if status.success() { Ok(()) } else { Err(std::io::Error::other(arguments.to_owned())) }
+    };
+    openssl(
+        "req -x509 -newkey rsa:2048 -nodes -keyout authority.key -out authority.pem \
+         -subj /CN=authority -days 2",
+    )?;
+    openssl(
+        "req -newkey rsa:2048 -nodes -keyout server.key -out request.pem -subj /CN=localhost \
+         -addext subjectAltName=IP:127.0.0.1",
+    )?;
+    openssl(
+        "x509 -req -in request.pem -CA authority.pem -CAkey authority.key -out server.pem -days 2 \
+         -copy_extensions copy",
+    )
+}
