@@ -11,3 +11,4 @@ pub mod provider;
 pub mod redis_server;
 pub mod blobs;
 pub mod ledger;
+pub mod discussion;

@@ -5,4 +5,5 @@ mod architecture;
 mod blobs;
 mod ledger_conformance;
 mod provider_contract;
+mod rehearsal;
 mod support;
