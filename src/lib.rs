@@ -12,3 +12,4 @@ pub mod redis_server;
 pub mod blobs;
 pub mod ledger;
 pub mod discussion;
+pub mod journal;

@@ -1,0 +1,131 @@
+//! What a reply, or its absence, is written down as.
+
+use super::desk::Desk;
+use crate::blobs;
+use crate::discussion::{Answer, Stop};
+use crate::domain::call::{Class, ImageRef, Outcome, Record, Settle};
+use crate::domain::job::JobError;
+use crate::prompt::reading::Unreadable;
+use crate::provider::error::{Remedy, code, hint, remedy};
+use crate::provider::{Error, Image, Reply};
+use std::time::Duration;
+
+/// How long a service that stays busy is left alone when it does not say.
+const BUSY_BLOCK: Duration = Duration::from_secs(30);
+/// How long a service whose quota is used up is left alone when it does not say.
+const QUOTA_BLOCK: Duration = Duration::from_hours(1);
+
+/// How one request ended for the attempt.
+#[derive(Debug)]
+pub(super) enum Ending {
+    /// The question is closed by this record.
+    Closed(Box<Record>),
+    /// Ask again after this pause.
+    Again(Duration),
+}
+
+/// The settle of a request. `again`: another try will follow if this one failed.
+///
+/// A seat whose replies stay unusable is declined with the last try, so that the question is
+/// closed: a replay then takes the same way.
+pub(super) async fn settle_of<R>(
+    desk: &Desk,
+    result: &Result<Reply, Error>,
+    read: R,
+    again: bool,
+    ms: u64,
+) -> Result<Settle, blobs::Error>
+where
+    R: Fn(&Answer) -> Result<(), Unreadable>,
+{
+    let reply = match result {
+        Ok(reply) => reply,
+        Err(error) => {
+            let (class, message) = (error.class, error.message.clone());
+            let closes = match remedy(class) {
+                Remedy::PerSeat => true,
+                Remedy::TryAgain => class == Class::BadReply && !again,
+                Remedy::Wait | Remedy::StopJob | Remedy::StopProvider => false,
+            };
+            let outcome = if closes {
+                Outcome::Declined { class, message }
+            } else {
+                Outcome::Failed { class, message }
+            };
+            let settle = Settle::without_reply(outcome, ms);
+            return Ok(Settle {
+                usage: error.usage,
+                cost: error.cost.map(|(cost, _)| cost),
+                price_source: error.cost.map(|(_, source)| source),
+                request_id: error.request_id.clone(),
+                ..settle
+            });
+        }
+    };
+    let images = keep(desk, &reply.images).await?;
+    let answer =
+        Answer { text: reply.text.clone(), truncated: reply.truncated, images: images.clone() };
+    let outcome = match read(&answer) {
+        Ok(()) => Outcome::Answered,
+        Err(why) => Outcome::Unreadable { why: why.to_string() },
+    };
+    Ok(Settle {
+        outcome,
+        text: answer.text,
+        truncated: answer.truncated,
+        images,
+        usage: reply.usage,
+        cost: reply.cost,
+        price_source: reply.price_source,
+        model_used: reply.model_used.clone(),
+        request_id: reply.request_id.clone(),
+        ms,
+    })
+}
+
+/// Generated images go to the blobs before the settle that names them.
+async fn keep(desk: &Desk, images: &[Image]) -> Result<Vec<ImageRef>, blobs::Error> {
+    let mut kept = Vec::new();
+    for image in images {
+        let sha256 = desk.keep(image.bytes.to_vec()).await?;
+        kept.push(ImageRef { sha256, mime: image.mime.clone() });
+    }
+    Ok(kept)
+}
+
+/// What an error that no further try mends means for the attempt.
+pub(super) fn stop_of(error: &Error, provider: &str) -> Stop {
+    let job_error = JobError {
+        code: code(error.class).to_owned(),
+        message: error.message.clone(),
+        hint: hint(error.class, provider),
+    };
+    match remedy(error.class) {
+        Remedy::TryAgain => Stop::Retry(job_error),
+        Remedy::StopJob | Remedy::PerSeat => Stop::Die(job_error),
+        Remedy::Wait | Remedy::StopProvider => Stop::Blocked {
+            resource: format!("provider:{provider}"),
+            error: job_error,
+            for_ms: block_of(error).map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
+        },
+    }
+}
+
+/// How long a service is left alone; none: until somebody lifts the block.
+fn block_of(error: &Error) -> Option<Duration> {
+    let asked = error.resets_in.or(error.retry_after);
+    match error.class {
+        Class::RateLimited => Some(asked.unwrap_or(BUSY_BLOCK)),
+        Class::QuotaExhausted => Some(asked.unwrap_or(QUOTA_BLOCK)),
+        Class::AuthRejected
+        | Class::PaymentRequired
+        | Class::Transient
+        | Class::BadRequest
+        | Class::ModelUnknown
+        | Class::TooLarge
+        | Class::ContextOverflow
+        | Class::ContentBlocked
+        | Class::BadReply
+        | Class::Truncated => None,
+    }
+}
