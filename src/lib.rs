@@ -13,3 +13,4 @@ pub mod blobs;
 pub mod ledger;
 pub mod discussion;
 pub mod journal;
+pub mod export;
