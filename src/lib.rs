@@ -14,3 +14,4 @@ pub mod ledger;
 pub mod discussion;
 pub mod journal;
 pub mod export;
+pub mod queue;
