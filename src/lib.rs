@@ -15,3 +15,4 @@ pub mod discussion;
 pub mod journal;
 pub mod export;
 pub mod queue;
+pub mod worker;

@@ -7,3 +7,4 @@ mod ledger_conformance;
 mod provider_contract;
 mod rehearsal;
 mod support;
+mod tickets;

@@ -1,0 +1,325 @@
+//! One attempt at a job, from claim to folder.
+
+use super::ending::{self, classify};
+use super::{Sight, Worker, collect, lease, pictures, solo, store};
+use crate::blobs;
+use crate::discussion::{self, Brief, Stop, plan};
+use crate::domain::cost::MicroUsd;
+use crate::domain::job::{Change, Job, JobError, PictureSource, Progress, StateName};
+use crate::domain::result::{JobResult, Picture};
+use crate::domain::seed::Seed;
+use crate::domain::spec::{PictureLimits, Spec};
+use crate::failpoint;
+use crate::imaging;
+use crate::journal::{self, Headway};
+use crate::ledger::Block;
+use crate::provider;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use std::error::Error;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
+
+/// A job being worked on, as its lease and the watchers see it.
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) token: String,
+    job: String,
+    source: String,
+    started: Instant,
+    pub(super) headway: Headway,
+    pub(super) hold: journal::Hold,
+    /// It got no further for too long.
+    pub(super) overrun: CancellationToken,
+    /// Somebody cancelled the job.
+    pub(super) cancelled: CancellationToken,
+}
+
+impl Running {
+    /// A job that was claimed just now.
+    fn of(job: &Job, lease: Duration) -> Option<Self> {
+        let started = Instant::now();
+        let headway = Headway::default();
+        headway.set(job.progress.clone(), job.cost);
+        Some(Self {
+            token: job.lease()?.token.clone(),
+            job: job.id.clone(),
+            source: job.source.clone(),
+            started,
+            headway,
+            hold: journal::Hold::new(started, lease),
+            overrun: CancellationToken::new(),
+            cancelled: CancellationToken::new(),
+        })
+    }
+
+    pub(super) fn progress(&self) -> (Progress, MicroUsd) {
+        self.headway.get()
+    }
+
+    pub(super) fn sight(&self) -> Sight {
+        Sight {
+            job: self.job.clone(),
+            source: self.source.clone(),
+            progress: self.progress().0,
+            started: self.started,
+        }
+    }
+}
+
+/// What a finished job leaves in the blobs.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Finished {
+    pub result: JobResult,
+    /// Shared calls whose answers it used without asking: telemetry.
+    pub shared: Vec<journal::SharedUse>,
+}
+
+/// Runs one attempt to its end and tells the ledger. Nothing comes out: every ending is a change.
+pub(super) async fn attempt(worker: &Arc<Worker>, job: Job) {
+    let Some(running) = Running::of(&job, worker.options.lease).map(Arc::new) else { return };
+    worker.lock_running().insert(job.id.clone(), Arc::clone(&running));
+    let change = match &worker.options.solo {
+        Some(solo) if job.suspect => solo::apart(worker, solo, &job, &running).await,
+        Some(_) | None => within(worker, &job, &running).await,
+    };
+    worker.lock_running().remove(&job.id);
+    if let Some(change) = change {
+        finish(worker, &job, change).await;
+    }
+}
+
+/// An attempt in this process.
+async fn within(worker: &Arc<Worker>, job: &Job, running: &Arc<Running>) -> Option<Change> {
+    let stop = worker.shutdown.stop.child_token();
+    let renewal =
+        lease::renew(Arc::clone(worker), job.id.clone(), Arc::clone(running), stop.clone());
+    let renewal = worker.heart.spawn(renewal);
+    // A task of its own, so that one that never lets go of its thread can be left behind.
+    let mut holding = tokio::spawn({
+        let (worker, job, running) = (Arc::clone(worker), job.clone(), Arc::clone(running));
+        async move { hold(&worker, &job, &running, stop).await }
+    });
+    let ended = tokio::select! {
+        ended = &mut holding => ended,
+        () = running.overrun.cancelled() => {
+            holding.abort();
+            tracing::error!(job = %job.id, "the attempt got no further for too long; given up");
+            return Some(Change::Suspect { token: running.token.clone() });
+        }
+        () = running.cancelled.cancelled() => {
+            // Nobody wants the answers any more: running calls are hung up on.
+            holding.abort();
+            renewal.abort();
+            return None;
+        }
+    };
+    renewal.abort();
+    // The last word on how far it came; a refusal is told by the change that follows.
+    lease::renew_once(worker, &job.id, running).await.ok();
+    let (progress, cost) = running.progress();
+    let token = running.token.clone();
+    let Ok(ended) = ended else { return Some(ending::panicked(token, &progress.stage)) };
+    let random = getrandom::u32().unwrap_or(0);
+    let ending = classify(ended, job, token, cost, random);
+    if let Some((resource, reason, for_ms)) = ending.block {
+        block(worker, &resource, reason, for_ms).await;
+    }
+    Some(ending.change)
+}
+
+/// The pipeline: spec, picture, discussion, result. Gives the result's blob.
+async fn hold(
+    worker: &Worker,
+    job: &Job,
+    running: &Running,
+    stop: CancellationToken,
+) -> Result<String, Stop> {
+    let desk = &worker.desk;
+    let frozen = worker.batch(&job.batch).await?;
+    let spec = &frozen.spec;
+    let (picture, facts) = picture(worker, job, &spec.picture).await?;
+    let expected = plan::expected(&spec.agenda, spec.models.image.is_some());
+    let start = journal::Start {
+        job,
+        spec,
+        max_cost: frozen.batch.max_cost,
+        token: running.token.clone(),
+        expected,
+        stop,
+        hold: &running.hold,
+        headway: &running.headway,
+    };
+    let attempt = journal::Attempt::resume(desk, start).await?;
+    let brief = Brief {
+        spec,
+        pack: &frozen.pack,
+        topic: &job.topic,
+        keywords: &job.keywords,
+        design_prompt: &job.design_prompt,
+        picture,
+        facts,
+        seed: seed(job, spec),
+    };
+    let result = discussion::hold(&attempt, &brief).await?;
+    let finished = Finished { result, shared: attempt.shared() };
+    failpoint::reach("before_result");
+    let bytes = store::encode(&finished).map_err(Stop::internal)?;
+    let digest = desk.keep(bytes).await.map_err(Stop::internal)?;
+    failpoint::reach("after_result");
+    Ok(digest)
+}
+
+/// Everything left to chance follows from the picture, the topic and the spec's seed; not from
+/// where the models are asked, so that a discussion can be repeated elsewhere.
+fn seed(job: &Job, spec: &Spec) -> Seed {
+    let text = format!("{}\n{}\n{}", job.picture_sha256, job.topic, spec.seed);
+    Seed::from_bytes(text.as_bytes())
+}
+
+/// The prepared picture: out of the blobs, or prepared here from its path.
+async fn picture(
+    worker: &Worker,
+    job: &Job,
+    limits: &PictureLimits,
+) -> Result<(provider::Picture, Picture), Stop> {
+    let (bytes, facts) = match &job.picture {
+        PictureSource::Prepared(facts) => {
+            let bytes = worker.desk.fetch(&facts.sha256).await.map_err(|error| unkept(&error))?;
+            (bytes, facts.clone())
+        }
+        PictureSource::Path(path) => {
+            let (bytes, facts) = prepare(path.clone(), job, limits).await?;
+            // The result shows it, wherever and whenever it is exported.
+            worker.desk.keep(bytes.to_vec()).await.map_err(|error| unwritten(&error))?;
+            (bytes, facts)
+        }
+    };
+    let (sha256, mime) = (facts.sha256.clone(), facts.mime.clone());
+    let picture = provider::Picture { sha256, mime, bytes };
+    Ok((picture, facts))
+}
+
+fn unkept(error: &blobs::Error) -> Stop {
+    Stop::Die(JobError {
+        code: "input.unreadable".to_owned(),
+        message: format!("the prepared picture is not in the blobs: {error}"),
+        hint: "enqueue the picture again with --again".to_owned(),
+    })
+}
+
+fn unwritten(error: &blobs::Error) -> Stop {
+    Stop::Retry(JobError {
+        code: "internal".to_owned(),
+        message: format!("the prepared picture could not be kept: {error}"),
+        hint: "make room under the data folder, then `tableround jobs retry`".to_owned(),
+    })
+}
+
+async fn prepare(
+    path: String,
+    job: &Job,
+    limits: &PictureLimits,
+) -> Result<(Bytes, Picture), Stop> {
+    let limits = pictures::limits(limits);
+    let digest = job.picture_sha256.clone();
+    let work = move || {
+        let input = std::fs::read(&path).map_err(|error| {
+            ("input.unreadable".to_owned(), format!("{path} cannot be read: {error}"))
+        })?;
+        if blobs::digest(&input) != digest {
+            return Err((
+                "input.unreadable".to_owned(),
+                format!("{path} has changed since it was enqueued"),
+            ));
+        }
+        let prepared = imaging::prepare(&input, &limits)
+            .map_err(|error| (error.code().to_owned(), format!("{path}: {error}")))?;
+        Ok(pictures::facts(prepared))
+    };
+    let prepared = tokio::task::spawn_blocking(move || rayon::scope(|_| work())).await;
+    prepared.map_err(Stop::internal)?.map_err(|(code, message)| {
+        let hint = "mend the file, then enqueue it again".to_owned();
+        Stop::Die(JobError { code, message, hint })
+    })
+}
+
+async fn block(worker: &Worker, resource: &str, reason: String, for_ms: Option<u64>) {
+    let now = jiff::Timestamp::now().as_millisecond();
+    let until = for_ms.map(|wait| now.saturating_add_unsigned(wait));
+    let block = Block { resource: resource.to_owned(), reason, until };
+    if let Err(error) = worker.desk.ledger.block(resource, Some(block)).await {
+        tracing::error!(%error, resource, "a block could not be set");
+    }
+}
+
+/// Tells the ledger how it ended, then writes the folder: commit first, files after.
+async fn finish(worker: &Worker, job: &Job, change: Change) {
+    match worker.desk.ledger.apply(&job.id, change).await {
+        Ok(Ok(after)) => {
+            match after.state.name() {
+                StateName::Completed => failpoint::reach("after_commit"),
+                StateName::Dead => watch_fails(worker, job).await,
+                StateName::Queued
+                | StateName::Running
+                | StateName::Waiting
+                | StateName::Cancelled => {}
+            }
+            if let (true, Some(exports)) = (after.state.name().is_final(), &worker.options.exports)
+                && let Err(error) = write_files(worker, &after, exports).await
+            {
+                // The collector heals it; the job is done.
+                tracing::warn!(job = %job.id, %error, "the job's files could not be written");
+            }
+        }
+        Ok(Err(refusal)) => tracing::warn!(job = %job.id, %refusal, "the ending was refused"),
+        Err(error) => tracing::error!(job = %job.id, %error, "the ending could not be written"),
+    }
+}
+
+/// The job's folder, and after a batch's last job the files about all of it. Whoever works on one
+/// batch alone collects it at the end anyway.
+async fn write_files(worker: &Worker, job: &Job, exports: &Path) -> Result<(), Box<dyn Error>> {
+    let desk = &worker.desk;
+    let frozen = worker.batch(&job.batch).await.map_err(|stop| format!("{stop:?}"))?;
+    let summary = desk.ledger.summary(Some(&job.batch)).await?;
+    let Some(batch) = summary.batches.first() else { return Ok(()) };
+    collect::write_job(&desk.blobs, &frozen, collect::rows_of(batch), job, exports)?;
+    let over = batch.states.iter().all(|(state, count)| state.is_final() || *count == 0);
+    if over && worker.options.only.is_none() {
+        collect::write_batch(&*desk.ledger, &desk.blobs, batch, exports, false).await?;
+    }
+    Ok(())
+}
+
+/// Stops a batch in which too many jobs have died.
+async fn watch_fails(worker: &Worker, job: &Job) {
+    let Ok(frozen) = worker.batch(&job.batch).await else { return };
+    let Some(limit) = &frozen.batch.max_fails else { return };
+    let Ok(summary) = worker.desk.ledger.summary(Some(&job.batch)).await else { return };
+    let Some(row) = summary.batches.first() else { return };
+    let dead = row.states.get(&StateName::Dead).copied().unwrap_or_default();
+    if is_too_many(limit, dead, row.states.values().sum()) {
+        let resource = format!("batch:{}", job.batch);
+        let reason = format!(
+            "budget.reached: {dead} jobs are dead, as many as --max-fails {limit} lets die \
+             (`tableround resume {}` goes on)",
+            job.batch
+        );
+        block(worker, &resource, reason, None).await;
+    }
+}
+
+/// Whether `dead` of `all` jobs reach a limit such as `5` or `10%`.
+fn is_too_many(limit: &str, dead: u64, all: u64) -> bool {
+    match limit.strip_suffix('%') {
+        // A percentage has at most three decimals: counted in thousandths, without rounding.
+        Some(percent) => percent.parse::<f64>().is_ok_and(|percent| {
+            let thousandths = MicroUsd::from_usd(percent).map_or(0, |exact| exact.0 / 1000);
+            dead > 0 && dead * 100_000 >= thousandths * all
+        }),
+        None => limit.parse::<u64>().is_ok_and(|limit| dead >= limit),
+    }
+}
