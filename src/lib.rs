@@ -16,3 +16,4 @@ pub mod journal;
 pub mod export;
 pub mod queue;
 pub mod worker;
+pub mod watch;
