@@ -17,3 +17,4 @@ pub mod export;
 pub mod queue;
 pub mod worker;
 pub mod watch;
+pub mod config;
