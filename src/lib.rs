@@ -18,3 +18,4 @@ pub mod queue;
 pub mod worker;
 pub mod watch;
 pub mod config;
+pub mod cli;

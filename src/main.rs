@@ -1,3 +1,5 @@
 //! The program is `tableround::cli`; this file is a formality.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    tableround::cli::main()
+}

@@ -1,10 +1,20 @@
 //! One binary for all integration tests: the dependencies are linked once.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::print_stdout, reason = "figures and what was not run are for people")]
 
 mod architecture;
 mod blobs;
+mod cli_batches;
+mod cli_files;
+mod cli_inputs;
+mod cli_json;
+mod cli_provider;
+mod cli_terminal;
+mod kills;
 mod ledger_conformance;
+mod measured;
 mod provider_contract;
 mod rehearsal;
+mod samples;
 mod support;
 mod tickets;

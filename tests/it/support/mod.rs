@@ -1,4 +1,7 @@
 //! What the tests are made with: a witness, a program to run, folders to compare.
 
+pub(crate) mod folders;
+pub(crate) mod program;
+pub(crate) mod provider_server;
 pub(crate) mod redis;
 pub(crate) mod wire;

@@ -1,0 +1,162 @@
+//! `jobs list` and `jobs show`.
+
+use crate::cli::errors::CliError;
+use crate::cli::session::Home;
+use crate::cli::shapes::{self, CallLine, EventLine, JobDetail, JobLine};
+use crate::cli::stdout;
+use crate::domain::call::Record;
+use crate::domain::job::State;
+use crate::domain::spec::Spec;
+use crate::ledger::{Block, Filter, Row, Scope, Summary};
+use crate::worker::store;
+use std::fmt::Write;
+
+/// Rows fetched at a time while listing without a limit.
+const PAGE: u32 = 1000;
+
+/// Prints the jobs that match, in the order of their batches.
+pub async fn list(home: &Home, mut filter: Filter, json: bool) -> Result<(), CliError> {
+    let summary = home.ledger.summary(filter.batch.as_deref()).await?;
+    if let (Some(name), true) = (&filter.batch, summary.batches.is_empty()) {
+        return Err(CliError::no_such("batch", name));
+    }
+    let mut left = if filter.limit == 0 { u32::MAX } else { filter.limit };
+    while left > 0 {
+        filter.limit = left.min(PAGE);
+        let rows = home.ledger.jobs(&filter).await?;
+        let Some(last) = rows.last() else { break };
+        filter.after = Some(last.job.id.clone());
+        left = left.saturating_sub(u32::try_from(rows.len()).unwrap_or(u32::MAX));
+        for row in &rows {
+            let job = JobLine::new(row, block_of(row, &summary));
+            let line = if json { shapes::line("job", job) } else { text_line(&job) };
+            stdout::line(&line)?;
+        }
+    }
+    Ok(())
+}
+
+/// The block that holds a row up, if any.
+fn block_of<'a>(row: &Row, summary: &'a Summary) -> Option<&'a Block> {
+    let batch = summary.batches.iter().find(|batch| batch.batch.name == row.job.batch)?;
+    let own = format!("batch:{}", row.job.batch);
+    summary
+        .blocks
+        .iter()
+        .find(|block| block.resource == own || batch.batch.resources.contains(&block.resource))
+}
+
+fn text_line(job: &JobLine) -> String {
+    let more = match (&job.error, &job.reason, &job.duplicate_of) {
+        (_, _, Some(original)) => format!("  same as {original}"),
+        (Some(error), _, _) => format!("  {}: {}", error.code, error.message),
+        (None, Some(reason), _) => format!("  {reason}"),
+        (None, None, None) => String::new(),
+    };
+    let place = if job.stage.is_empty() { "-" } else { job.stage.as_str() };
+    format!(
+        "{}  {:>6}  {:<9}  {:<10}  {}{more}",
+        job.job,
+        job.index,
+        job.state.as_str(),
+        place,
+        job.source
+    )
+}
+
+/// Prints everything about one job.
+pub async fn show(
+    home: &Home,
+    job: &str,
+    prompts: bool,
+    journal: bool,
+    json: bool,
+) -> Result<(), CliError> {
+    let filter = Filter { job: Some(job.to_owned()), limit: 1, ..Filter::default() };
+    let rows = home.ledger.jobs(&filter).await?;
+    let row = rows.first().ok_or_else(|| CliError::no_such("job", job))?;
+    let summary = home.ledger.summary(Some(&row.job.batch)).await?;
+    let batch =
+        summary.batches.first().ok_or_else(|| CliError::no_such("batch", &row.job.batch))?;
+    let bytes = home.blobs.get(&batch.batch.spec)?;
+    let spec: Spec = store::decode(&bytes)?;
+    let records = home.ledger.journal(Scope::Job(&row.job.id)).await?;
+    let line = JobLine::new(row, block_of(row, &summary));
+    if json {
+        let events = home.ledger.events(vec![], Some(0)).await?;
+        let detail = JobDetail {
+            job: line,
+            spec: &spec,
+            calls: records.iter().map(CallLine::from).collect(),
+            events: events
+                .into_iter()
+                .filter(|event| event.job == row.job.id)
+                .map(EventLine::from)
+                .collect(),
+        };
+        return stdout::line(&shapes::line("job_detail", detail));
+    }
+    let mut text = detail(row, &line, &spec);
+    if journal {
+        text.push_str("\ncalls\n");
+        for record in &records {
+            writeln!(text, "  {}", call_line(record)).expect("a String takes everything");
+        }
+    }
+    if prompts {
+        for (name, prompt) in &spec.prompts {
+            write!(text, "\n--- {name}\n{prompt}").expect("a String takes everything");
+        }
+    }
+    stdout::line(text.trim_end())
+}
+
+fn detail(row: &Row, line: &JobLine, spec: &Spec) -> String {
+    let job = &row.job;
+    let mut text = format!(
+        "{}\n  {} of batch {}, {} agenda, {}\n  picture {}\n  topic {}\n",
+        job.id,
+        job.index,
+        job.batch,
+        spec.agenda.name,
+        line.state.as_str(),
+        job.source,
+        job.topic
+    );
+    let mut add = |line: String| writeln!(text, "  {line}").expect("a String takes everything");
+    if let Some(original) = &row.duplicate_of {
+        add(format!("same as job {} ({} of {})", original.job, original.index, original.batch));
+    }
+    if let State::Dead { error } | State::Waiting { error, .. } = &job.state {
+        add(format!("{}: {}", error.code, error.message));
+        add(format!("hint: {}", error.hint));
+    }
+    add(format!(
+        "attempts {} of {}, interruptions {}, crashes {} of {}",
+        job.attempts,
+        crate::domain::job::ATTEMPTS_MAX,
+        job.interruptions,
+        job.crashes,
+        crate::domain::job::CRASHES_MAX
+    ));
+    add(format!("answers {} of {}, {} USD", job.progress.done, job.progress.expected, job.cost));
+    for attempt in &job.history {
+        let ending = attempt.ending.map_or("running", crate::domain::job::Ending::as_str);
+        add(format!(
+            "attempt {}  {}  {}  {ending} {}",
+            attempt.attempt,
+            shapes::time(attempt.started_at),
+            attempt.worker,
+            attempt.stage
+        ));
+    }
+    text
+}
+
+fn call_line(record: &Record) -> String {
+    let line = CallLine::from(record);
+    let cost =
+        line.cost_usd.map_or_else(|| "cost unknown".to_owned(), |cost| format!("{cost} USD"));
+    let ms = line.ms.map_or_else(|| "-".to_owned(), |ms| format!("{ms} ms"));
+    format!("{:<36}  {:<14}  {:>9}  {cost}  {}", line.call, line.outcome, ms, line.model_asked)
+}

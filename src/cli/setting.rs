@@ -1,0 +1,279 @@
+//! Everything a command finds around it: places, keys, prices, the terminal.
+
+use super::args::{Command, GlobalArgs};
+use super::errors::CliError;
+use super::exit::ExitCode;
+use super::session::Home;
+use crate::blobs::Blobs;
+use crate::config::{
+    BlobsChoice, Config, Environment, LedgerChoice, Loaded, LogFormat, Logging, Places, Price,
+    Providers, Service,
+};
+use crate::domain::cost::MicroUsd;
+use crate::ledger::{Ledger, Redis, Sqlite};
+use crate::provider;
+use crate::provider::clocks::Timeouts;
+use crate::provider::presets;
+use crate::provider::price::{ModelPrice, Prices};
+use crate::provider::rehearsal::Rehearsal;
+use crate::provider::services::Services;
+use crate::redis_server::Server;
+use crate::watch::{self, Kind, Look, Screen};
+use crate::worker::LEASE;
+use crate::worker::solo::Solo;
+use secrecy::{ExposeSecret, SecretString};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The room for pictures in one queue's Redis, in bytes.
+const REDIS_BLOBS_BYTES_MAX: u64 = 1 << 30;
+
+/// What surrounds a command.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    pub places: Places,
+    pub providers: Providers,
+    pub keys: BTreeMap<String, SecretString>,
+    pub prices: Arc<Prices>,
+    pub confirm_above: MicroUsd,
+    pub lease: Duration,
+    pub json: bool,
+    pub quiet: bool,
+    /// stderr is a terminal and may be drawn on.
+    pub progress: bool,
+    look: Look,
+    /// These settings, for a process of our own.
+    variables: Vec<(String, OsString)>,
+    /// The one screen that bars, notices and log lines share.
+    pub screen: Screen,
+}
+
+impl Setting {
+    /// Out of the configuration. Also begins the log.
+    pub fn new(
+        loaded: &Loaded,
+        environment: &Environment,
+        command: &Option<Command>,
+        global: &GlobalArgs,
+    ) -> Result<Self, CliError> {
+        let Config { places, logging, terminal, providers, prices } = loaded.config.clone();
+        let screen = Screen::stderr();
+        begin_log(logging, terminal.color, &screen);
+        for warning in &loaded.warnings {
+            tracing::warn!("{warning}");
+        }
+        let keys = key_variables(&providers)
+            .into_iter()
+            .filter_map(|name| Some((name.clone(), environment.secret(&name)?)))
+            .collect();
+        let prices = prices.into_iter().map(|(model, price)| {
+            let Price { input, cached, output, image } = price;
+            (model, ModelPrice { input, cached, output, image })
+        });
+        let limits = match command {
+            Some(Command::Run(run)) => Some(&run.limits),
+            Some(Command::Enqueue(enqueue)) => Some(&enqueue.limits),
+            Some(_) | None => None,
+        };
+        Ok(Self {
+            places,
+            providers,
+            keys,
+            prices: Arc::new(Prices::new(prices.collect())),
+            confirm_above: limits.map_or(MicroUsd(0), |limits| limits.confirm_above_usd),
+            lease: LEASE,
+            json: terminal.json,
+            quiet: terminal.quiet,
+            progress: terminal.progress,
+            look: Look { color: terminal.color, utf8: is_utf8(environment) },
+            variables: global.variables(),
+            screen,
+        })
+    }
+
+    /// Opens ledger and blobs, which creates them, and says where they are.
+    pub async fn home(&self) -> Result<Home, CliError> {
+        self.say_ledger();
+        self.open().await
+    }
+
+    /// Opens what is there already, to write to it.
+    pub async fn writing_home(&self) -> Result<Home, CliError> {
+        self.say_ledger();
+        self.existing_home().await
+    }
+
+    /// Opens what is there already; a reading command creates nothing.
+    pub async fn existing_home(&self) -> Result<Home, CliError> {
+        match &self.places.ledger {
+            LedgerChoice::Embedded { path } if !path.exists() => {
+                Err(CliError::no_ledger(&path.display().to_string()))
+            }
+            LedgerChoice::Embedded { .. } | LedgerChoice::Redis { .. } => self.open().await,
+        }
+    }
+
+    fn say_ledger(&self) {
+        if !self.quiet {
+            self.say(&self.places.ledger_line());
+        }
+    }
+
+    async fn open(&self) -> Result<Home, CliError> {
+        let queue = &self.places.queue;
+        let (ledger, server): (Arc<dyn Ledger>, _) = match &self.places.ledger {
+            LedgerChoice::Embedded { path } => (Arc::new(Sqlite::open(path)?), None),
+            LedgerChoice::Redis { url } => {
+                let server = Server::at(url.expose_secret())
+                    .map_err(|error| CliError::of("config.invalid", ExitCode::Usage, &error))?;
+                (Arc::new(Redis::open(&server, queue).await?), Some(server))
+            }
+        };
+        let blobs = match (&self.places.blobs, &server) {
+            (BlobsChoice::Dir(folder), _) => Blobs::dir(folder),
+            (BlobsChoice::Url(url), _) => Blobs::dir(&folder_of(url)?),
+            (BlobsChoice::Redis, Some(server)) => {
+                Blobs::redis(server.clone(), queue, REDIS_BLOBS_BYTES_MAX)
+            }
+            (BlobsChoice::Redis, None) => {
+                return Err(CliError::config("--blobs redis needs a ledger in Redis")
+                    .hint("add --redis URL, or leave out --blobs"));
+            }
+        };
+        let carrier = server.map(|server| (server, queue.clone()));
+        Ok(Home { ledger, blobs, carrier })
+    }
+
+    /// How a suspect is run in a process of its own.
+    pub fn solo(&self, exports: Option<&Path>, max_calls: usize) -> Result<Solo, CliError> {
+        // On Linux this name stays right when the program's file is replaced by a newer one.
+        let lasting = Path::new("/proc/self/exe");
+        let program = if lasting.exists() {
+            lasting.to_owned()
+        } else {
+            std::env::current_exe()
+                .map_err(|error| CliError::internal(format!("where am I: {error}")))?
+        };
+        let mut arguments: Vec<OsString> = vec!["attempt".into()];
+        arguments.extend(["--max-calls".into(), max_calls.to_string().into()]);
+        match exports {
+            Some(folder) => arguments.extend(["--output".into(), folder.as_os_str().to_owned()]),
+            None => arguments.push("--no-export".into()),
+        }
+        Ok(Solo { program, arguments, variables: self.variables.clone() })
+    }
+
+    /// The services this process can ask; with its own rehearsal if the batch needs it.
+    pub fn services(&self, rehearsal: Option<&Rehearsal>) -> Result<Services, CliError> {
+        let timeouts = Timeouts::default();
+        let http = provider::http::client(timeouts.connect)
+            .map_err(|error| CliError::internal(format!("no HTTP client: {error}")))?;
+        Ok(Services {
+            http,
+            keys: self.keys.clone(),
+            rehearsal: rehearsal.map(Rehearsal::base_url),
+            prices: Arc::clone(&self.prices),
+            timeouts,
+        })
+    }
+
+    /// A line on stderr for the person, never torn by bars.
+    pub fn say(&self, line: &str) {
+        // A terminal that went away is no reason to stop.
+        self.screen.print(line).ok();
+    }
+
+    /// Asks a person; without a terminal the answer is no.
+    pub fn confirmed(&self, question: &str) -> bool {
+        if !self.progress || !std::io::stdin().is_terminal() {
+            return false;
+        }
+        self.say(&format!("{question} [y/N]"));
+        let mut answer = String::new();
+        std::io::stdin().read_line(&mut answer).is_ok() && answer.trim().eq_ignore_ascii_case("y")
+    }
+
+    /// How a batch at work is shown beside the work.
+    pub fn view(&self) -> Box<dyn watch::View> {
+        self.view_on(self.screen.clone(), self.progress)
+    }
+
+    /// How `watch` shows it: the view is what was asked for.
+    pub fn view_on_stdout(&self) -> Box<dyn watch::View> {
+        self.view_on(Screen::stdout(), std::io::stdout().is_terminal())
+    }
+
+    fn view_on(&self, screen: Screen, moving: bool) -> Box<dyn watch::View> {
+        watch::view(if self.quiet {
+            Kind::Silent(screen)
+        } else if moving {
+            Kind::Bars(screen, self.look)
+        } else {
+            Kind::Lines(screen, self.look)
+        })
+    }
+}
+
+/// The folder of a `file://` URL.
+fn folder_of(url: &str) -> Result<PathBuf, CliError> {
+    url.strip_prefix("file://").map(PathBuf::from).ok_or_else(|| {
+        CliError::config(format!("pictures cannot be kept at {url}"))
+            .hint("use a folder that all machines see (file:///mnt/share) or --blobs redis")
+    })
+}
+
+/// A known service, as the configuration wants it.
+pub fn preset(name: &str) -> Option<Service> {
+    let preset = presets::preset(name)?;
+    Some(Service {
+        endpoint: preset.endpoint,
+        vision_model: preset.vision_model.map(str::to_owned),
+        chat_model: preset.chat_model.map(str::to_owned),
+        image_model: preset.image_model.map(str::to_owned),
+    })
+}
+
+/// Every variable that may hold a key: the known services' and the configured ones'.
+pub fn key_variables(providers: &Providers) -> Vec<String> {
+    let known = presets::names().map(str::to_owned);
+    let configured = providers.names().map(str::to_owned);
+    let mut names: Vec<String> = known
+        .chain(configured)
+        .filter_map(|name| providers.service(&name, &preset)?.endpoint.key_env)
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// Whether the terminal reads UTF-8, by the usual variables.
+fn is_utf8(environment: &Environment) -> bool {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .into_iter()
+        .filter_map(|name| environment.get(name))
+        .find(|value| !value.is_empty());
+    locale.is_some_and(|value| {
+        let value = value.to_lowercase();
+        value.contains("utf-8") || value.contains("utf8")
+    })
+}
+
+/// Log lines go to stderr, above whatever is drawn there.
+fn begin_log(logging: Logging, color: bool, screen: &Screen) {
+    let filter = tracing_subscriber::EnvFilter::new(format!(
+        "{level},apalis=error,hyper=error",
+        level = logging.level.as_str()
+    ));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(color)
+        .with_writer(screen.clone());
+    match logging.format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
+}
