@@ -4,6 +4,7 @@
 
 mod architecture;
 mod blobs;
+mod faults;
 mod cli_batches;
 mod cli_files;
 mod cli_inputs;
@@ -14,6 +15,7 @@ mod kills;
 mod ledger_conformance;
 mod measured;
 mod provider_contract;
+mod readme;
 mod rehearsal;
 mod samples;
 mod support;

@@ -1,0 +1,89 @@
+//! A job that takes its process along, in the middle of fifteen innocents.
+
+use super::checker::{self, Verdict};
+use super::scene::{BATCH, PATIENCE, Scene};
+use super::{Line, wait_until};
+use crate::support::folders::results;
+use crate::support::provider_server::Manner;
+use std::collections::BTreeSet;
+use std::process::Stdio;
+use tableround::domain::job::{Ending, State, StateName};
+
+/// Holds a night with one poisoned job, restarting the worker as a supervisor would.
+fn check(how: &str, code: &str, words: &[&str]) {
+    let mut pictures: Vec<String> =
+        (1..16).map(|number| format!("innocent-{number:02}.png")).collect();
+    pictures.insert(7, "poison.png".to_owned());
+    let scene = Scene::with(pictures, Manner::after(5, 20));
+    let calm = scene.calm();
+    scene.enqueue();
+    let start = || {
+        let mut worker = scene.worker(&["--drain", "--concurrency", "16", "--max-calls", "16"]);
+        worker.args(words).env("TABLEROUND_POISON", format!("poison.png:{how}@discuss"));
+        worker.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    };
+    let mut line = Line { schedules: 1, ..Line::default() };
+    let mut worker = start();
+    wait_until("the night ends", PATIENCE, || match worker.try_wait().unwrap() {
+        None => false,
+        Some(status) if status.code().is_none() => {
+            line.kills += 1;
+            worker = start();
+            false
+        }
+        Some(_) => true,
+    });
+    scene.collect();
+    let all: BTreeSet<String> = scene.pictures.iter().cloned().collect();
+    let verdict = checker::check(&all, &all, &scene.exports());
+    let good = Verdict { attempts: 16, acked: 16, ok: 16, ..Verdict::default() };
+    assert_eq!(verdict, good, "{how}");
+    let jobs = scene.jobs(&[]);
+    let poison = jobs.iter().find(|job| job.source == "poison.png").unwrap();
+    let State::Dead { error } = &poison.state else { panic!("{how}: {poison:?}") };
+    assert_eq!(error.code, code, "{how}: {error:?}");
+    assert!(error.message.contains("discuss"), "the stage is told: {error:?}");
+    assert_eq!(poison.crashes, 3, "{how}: {poison:?}");
+    let crashed = poison.history.iter().filter(|a| a.ending == Some(Ending::Crashed)).count();
+    assert!(crashed <= 4, "{how}: {:?}", poison.history);
+    assert!(line.kills <= 1, "{how}: only its first crash may take others along");
+    let innocents = jobs.iter().filter(|job| job.state.name() == StateName::Completed);
+    assert_eq!(innocents.clone().count(), 15, "{how}");
+    assert!(innocents.clone().all(|job| job.attempts == 0 && job.crashes == 0), "{how}");
+    let folder = |scene: &Scene| {
+        let mut files = results(&scene.folder.path().join("data/exports").join(BATCH));
+        files.retain(|name, _| name.contains("innocent-"));
+        files
+    };
+    let (mine, theirs) = (folder(&scene), folder(&calm));
+    assert!(mine.len() >= 45, "{how}: {} files", mine.len());
+    assert!(mine == theirs, "{how}: the innocents' results differ");
+    line.repeated = scene.server.repeated();
+    line.print(&format!("F13 poison: {how}"));
+    assert!(line.repeated <= (line.kills + 4) * 16, "{line:?}");
+}
+
+#[test]
+fn f13_a_job_that_panics_is_dead_after_three_times_and_hurts_nobody() {
+    check("panic", "job.crashed", &[]);
+}
+
+#[test]
+fn f13_a_job_that_aborts_is_dead_after_three_times_alone_and_hurts_nobody() {
+    check("abort", "job.crashed", &[]);
+}
+
+#[test]
+fn f13_a_job_that_overflows_the_stack_is_dead_after_three_times_alone() {
+    check("stack", "job.crashed", &[]);
+}
+
+#[test]
+fn f13_a_job_that_eats_memory_is_dead_after_three_times_alone() {
+    check("memory", "job.crashed", &[]);
+}
+
+#[test]
+fn f13_a_job_that_never_ends_is_dead_after_three_deadlines_alone() {
+    check("loop", "job.deadline", &["--deadline", "7s"]);
+}
