@@ -58,6 +58,8 @@ fn a_reader_that_goes_away_is_no_error() {
         let program = env!("CARGO_BIN_EXE_tableround");
         let mut shell = Command::new("bash");
         shell.args(["-c", &script, program]).current_dir(here).stdin(Stdio::null());
+        // The tests' own variables would be told as strange ones.
+        shell.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", here);
         let said = Said::from(shell.output().unwrap());
         assert_eq!(said.out, "0\n", "{command}");
         assert_eq!(std::fs::read_to_string(here.join("err")).unwrap(), "", "{command}");
