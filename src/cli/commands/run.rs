@@ -7,10 +7,11 @@ use crate::cli::exit::ExitCode;
 use crate::cli::leave_now;
 use crate::cli::session::{self, Home, Session};
 use crate::cli::setting::Setting;
+use crate::ledger::Summary;
 use crate::ledger::decide::batch_resource;
 use crate::provider::rehearsal::Rehearsal;
-use crate::watch::{Hold, RunningJob, Sight, file_name};
-use crate::worker::{Ended, Options, collect};
+use crate::watch::{Departure, Hold, RunningJob, Sight, file_name};
+use crate::worker::{Ended, Options, Worker, collect};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -119,36 +120,14 @@ pub async fn show(
             ended = &mut working => Some(ended),
             _ = tick.tick() => None,
         };
-        let summary = home.ledger.summary(batch).await?;
-        if !summary.batches.is_empty() {
-            for event in home.ledger.events(vec![], Some(since)).await? {
-                since = event.seq;
-                if let Some((job, departure)) = watch::departure(home, &event).await?
-                    && job
-                        .history
-                        .last()
-                        .is_some_and(|attempt| attempt.worker == worker.desk.worker)
-                {
-                    view.departed(&departure).ok();
-                }
+        // A ledger that is away is the worker's business: it says so, and works on.
+        if let Ok(summary) = home.ledger.summary(batch).await
+            && !summary.batches.is_empty()
+        {
+            for departure in departures(home, &worker.desk.worker, &mut since).await {
+                view.departed(&departure).ok();
             }
-            let sight = Sight {
-                calls_out: worker.desk.gate.in_flight(),
-                calls_max: Some(calls_max),
-                running: worker
-                    .running()
-                    .into_iter()
-                    .map(|job| RunningJob {
-                        name: file_name(&job.source).to_owned(),
-                        elapsed: job.started.elapsed(),
-                        job: job.job,
-                        progress: job.progress,
-                    })
-                    .collect(),
-                holds: summary.blocks.iter().map(|block| Hold::of(block, summary.now)).collect(),
-                ..Sight::of_all(&summary.batches)
-            };
-            view.update(&sight, started.elapsed()).ok();
+            view.update(&sight_of(&summary, &worker, calls_max), started.elapsed()).ok();
         }
         if let Some(ended) = ended {
             break ended;
@@ -156,6 +135,38 @@ pub async fn show(
     };
     view.finish().ok();
     Ok(ended?)
+}
+
+/// The jobs of this worker that left the table since the last look.
+async fn departures(home: &Home, worker: &str, since: &mut u64) -> Vec<Departure> {
+    let mut left = Vec::new();
+    for event in home.ledger.events(vec![], Some(*since)).await.unwrap_or_default() {
+        let Ok(departure) = watch::departure(home, &event).await else { break };
+        *since = event.seq;
+        if let Some((job, departure)) = departure
+            && job.history.last().is_some_and(|attempt| attempt.worker == worker)
+        {
+            left.push(departure);
+        }
+    }
+    left
+}
+
+/// The batches in view, and what this worker does.
+fn sight_of(summary: &Summary, worker: &Worker, calls_max: usize) -> Sight {
+    let running = worker.running().into_iter().map(|job| RunningJob {
+        name: file_name(&job.source).to_owned(),
+        elapsed: job.started.elapsed(),
+        job: job.job,
+        progress: job.progress,
+    });
+    Sight {
+        calls_out: worker.desk.gate.in_flight(),
+        calls_max: Some(calls_max),
+        running: running.collect(),
+        holds: summary.blocks.iter().map(|block| Hold::of(block, summary.now)).collect(),
+        ..Sight::of_all(&summary.batches)
+    }
 }
 
 /// Collects the files, prints the summary and finds the exit code.
