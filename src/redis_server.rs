@@ -3,13 +3,20 @@
 //! It knows no key and no rule. Ledger, tickets and blobs bring their own.
 
 use redis::aio::{ConnectionManager, ConnectionManagerConfig, PubSub};
-use redis::{Client, Connection, RedisError};
+use redis::io::tcp::TcpSettings;
+use redis::io::tcp::socket2::TcpKeepalive;
+use redis::{Client, Connection, IntoConnectionInfo, RedisError};
 use std::time::Duration;
 
 /// A server that does not take a connection by then is away.
 const CONNECT_MAX: Duration = Duration::from_secs(2);
 /// The longest that one answer may take: a step with a thousand jobs on a slow link.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
+/// A connection on which nothing is acknowledged for so long is broken, whatever TCP still hopes:
+/// after a minute's partition its own next attempt may be another minute away.
+const SILENCE_MAX: Duration = Duration::from_secs(5);
+/// An idle connection is looked after so often: a listener never sends anything by itself.
+const KEEPALIVE: Duration = Duration::from_secs(5);
 /// Attempts at one reconnection, with growing jittered pauses. The command after a failed one
 /// begins the next, so a process reconnects for as long as it has something to say.
 const RECONNECTS: usize = 3;
@@ -36,7 +43,8 @@ impl Server {
     pub fn at(url: &str) -> Result<Self, UrlError> {
         // TLS needs a provider; the process may have installed the same one before us.
         drop(rustls::crypto::ring::default_provider().install_default());
-        let client = Client::open(url).map_err(UrlError)?;
+        let address = url.into_connection_info().map_err(UrlError)?;
+        let client = Client::open(address.set_tcp_settings(tcp())).map_err(UrlError)?;
         let scheme = url.split_once("://").map_or("redis", |(scheme, _)| scheme);
         let info = client.get_connection_info();
         let place = format!("{scheme}://{}/{}", info.addr(), info.redis_settings().db());
@@ -69,11 +77,22 @@ impl Server {
 
     /// A connection that listens to one channel; it ends when the server goes away.
     pub async fn listen(&self, channel: &str) -> Result<PubSub, RedisError> {
-        let connecting = tokio::time::timeout(CONNECT_MAX, self.client.get_async_pubsub());
-        let mut listener = connecting.await.map_err(std::io::Error::from)??;
-        listener.subscribe(channel).await?;
-        Ok(listener)
+        let connecting = async {
+            let mut listener = self.client.get_async_pubsub().await?;
+            listener.subscribe(channel).await?;
+            Ok(listener)
+        };
+        tokio::time::timeout(CONNECT_MAX, connecting).await.map_err(std::io::Error::from)?
     }
+}
+
+/// How a connection finds out that nobody is at its other end.
+fn tcp() -> TcpSettings {
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE);
+    let settings = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive);
+    #[cfg(target_os = "linux")]
+    let settings = settings.set_user_timeout(SILENCE_MAX);
+    settings
 }
 
 #[cfg(test)]

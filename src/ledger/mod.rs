@@ -5,6 +5,7 @@
 
 pub mod codec;
 pub mod decide;
+mod outage;
 mod redis;
 mod sqlite;
 mod steadiness;
@@ -213,9 +214,10 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    #[error("the ledger {place} does not answer")]
+    #[error("the ledger {place} {how}")]
     Away {
         place: String,
+        how: Absence,
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
@@ -232,6 +234,61 @@ pub enum Error {
     Store(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("the ledger holds something that cannot be read: {0}")]
     Corrupt(String),
+}
+
+impl Error {
+    /// Whether the same call may succeed later without anybody changing what it asks for.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Away { .. } | Self::Store(_) => true,
+            Self::Newer { .. } | Self::NoSuchJob(_) | Self::OtherSpec { .. } | Self::Corrupt(_) => {
+                false
+            }
+        }
+    }
+}
+
+/// In what way a ledger is away. All of them pass; nothing that is asked of it meanwhile fails a
+/// job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Absence {
+    /// No connection, a broken one, or no answer in time.
+    Silent,
+    /// It starts, or has lost the one it follows.
+    NotReady,
+    /// It follows another server and takes no writes.
+    Follower,
+    /// Its memory is used up.
+    Full,
+    /// It cannot write its own files.
+    DiskFailing,
+}
+
+impl Absence {
+    /// Whether it still answers questions.
+    fn refuses_writes(self) -> bool {
+        match self {
+            Self::Silent | Self::NotReady => false,
+            Self::Follower | Self::Full | Self::DiskFailing => true,
+        }
+    }
+}
+
+impl std::fmt::Display for Absence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Silent => "does not answer",
+            Self::NotReady => "is not ready yet",
+            Self::Follower => "takes no writes: it follows another server",
+            Self::Full => {
+                "is full: nothing new is begun until there is room; raise its maxmemory or prune \
+                 finished batches (`tableround doctor` tells how full it is)"
+            }
+            Self::DiskFailing => {
+                "takes no writes: it cannot save to its own disk (`tableround doctor` looks at it)"
+            }
+        })
+    }
 }
 
 /// The result of a ledger call.

@@ -2,7 +2,8 @@
 
 use super::commit::Commit;
 use super::keys::Keys;
-use crate::ledger::{Error, Result, SCHEMA, token};
+use crate::ledger::outage::Outage;
+use crate::ledger::{Absence, Error, Result, SCHEMA, token};
 use crate::redis_server::Server;
 use redis::aio::ConnectionManager;
 use redis::{FromRedisValue, Pipeline, RedisError, RedisResult};
@@ -12,8 +13,18 @@ use std::time::{Duration, Instant};
 /// The oldest server that has what is used here: stream entries numbered by the server.
 const SERVER_MIN: u32 = 7;
 
-/// What a server answers that starts, or that is not the one to write to.
-const NOT_NOW: [&str; 3] = ["LOADING", "MASTERDOWN", "READONLY"];
+/// What a server answers that cannot do its work now, and what that is.
+const NOT_NOW: [(&str, Absence); 9] = [
+    ("LOADING", Absence::NotReady),
+    ("MASTERDOWN", Absence::NotReady),
+    ("BUSY", Absence::NotReady),
+    ("CLUSTERDOWN", Absence::NotReady),
+    ("TRYAGAIN", Absence::NotReady),
+    ("READONLY", Absence::Follower),
+    ("NOREPLICAS", Absence::DiskFailing),
+    ("MISCONF", Absence::DiskFailing),
+    ("OOM", Absence::Full),
+];
 
 /// How long a call begins anew after a broken connection. A lease is longer, and whoever holds one
 /// must hear of an outage in time.
@@ -39,6 +50,7 @@ pub(super) struct Link {
     connection: ConnectionManager,
     pub(super) keys: Arc<Keys>,
     place: Arc<str>,
+    outage: Arc<Outage>,
 }
 
 impl std::fmt::Debug for Link {
@@ -79,8 +91,12 @@ impl Link {
             source,
         };
         let connection = server.connect().await.map_err(|error| unreachable(error.into()))?;
-        let link =
-            Self { connection, keys: Arc::new(Keys::of(queue)), place: Arc::from(server.place()) };
+        let link = Self {
+            connection,
+            keys: Arc::new(Keys::of(queue)),
+            place: Arc::from(server.place()),
+            outage: Arc::default(),
+        };
         link.check_server().await.map_err(unreachable)?;
         link.check_schema().await?;
         Ok(link)
@@ -127,6 +143,19 @@ impl Link {
     /// The answers to several questions that travel together. They may travel twice: none of them
     /// changes anything that matters a second time.
     pub(super) async fn ask<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T> {
+        let answers = self.query(pipeline).await?;
+        tell_back(self.outage.answered());
+        Ok(answers)
+    }
+
+    /// The same for a pipeline that writes.
+    pub(super) async fn tell<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T> {
+        let answers = self.query(pipeline).await?;
+        tell_back(self.outage.wrote());
+        Ok(answers)
+    }
+
+    async fn query<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T> {
         let patience = Patience::begin();
         loop {
             let answers = pipeline.query_async(&mut self.connection.clone()).await;
@@ -143,7 +172,11 @@ impl Link {
         loop {
             let outcome = step.invoke_async(&mut self.connection.clone()).await;
             if !patience.covers(&outcome) {
-                return outcome.map_err(|error| self.failure(error));
+                let happened = outcome.map_err(|error| self.failure(error))?;
+                if happened {
+                    tell_back(self.outage.wrote());
+                }
+                return Ok(happened);
             }
         }
     }
@@ -158,6 +191,7 @@ impl Link {
         pipeline.cmd("WAITAOF").arg(1).arg(0).arg(WAIT_MS_MAX);
         match self.ask::<((u32, u32),)>(&pipeline).await {
             Ok(((0, _),)) => Err(Error::Away {
+                how: Absence::DiskFailing,
                 place: self.place.to_string(),
                 source: "it has not written the addition to its disk in time".into(),
             }),
@@ -168,12 +202,34 @@ impl Link {
 
     /// A server that is away is told from one that answers with an error.
     pub(super) fn failure(&self, error: RedisError) -> Error {
-        if is_broken(&error) || error.code().is_some_and(|code| NOT_NOW.contains(&code)) {
-            Error::Away { place: self.place.to_string(), source: error.into() }
-        } else {
-            Error::Store(error.into())
+        let Some(how) = absence(&error) else { return Error::Store(error.into()) };
+        if self.outage.begin(how) {
+            let place = &self.place;
+            tracing::warn!(%error, "reconnecting: the ledger {place} {how}");
         }
+        Error::Away { place: self.place.to_string(), how, source: error.into() }
     }
+}
+
+fn tell_back(outage: Option<Duration>) {
+    if let Some(outage) = outage {
+        tracing::warn!("the ledger is back after {:.1} s", outage.as_secs_f64());
+    }
+}
+
+/// In what way the server is away, if this error means that it is.
+fn absence(error: &RedisError) -> Option<Absence> {
+    if is_broken(error) {
+        return Some(Absence::Silent);
+    }
+    let said = error.clone().into_server_errors()?;
+    said.iter().find_map(|(_, said)| {
+        let known = NOT_NOW.iter().find(|(code, _)| *code == said.code());
+        // A server with all its connections in use has no code for that.
+        let is_crowded =
+            said.details().is_some_and(|words| words.contains("max number of clients"));
+        known.map(|(_, how)| *how).or(is_crowded.then_some(Absence::NotReady))
+    })
 }
 
 fn is_broken(error: &RedisError) -> bool {

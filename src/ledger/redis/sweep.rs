@@ -74,7 +74,7 @@ async fn record_and_look(link: &Link, beat: &Beat) -> Result<View> {
     pipeline.cmd("HGETALL").arg(keys.blocks());
     pipeline.cmd("ZRANGEBYSCORE").arg(keys.leases()).arg("-inf").arg(now.ms);
     pipeline.arg("LIMIT").arg(0).arg(EXPIRED_MAX);
-    let (workers, blocks, leases) = link.ask(&pipeline).await?;
+    let (workers, blocks, leases) = link.tell(&pipeline).await?;
     Ok(View { now, workers, blocks, leases })
 }
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 use tableround::domain::event::{Event, EventKind};
 use tableround::domain::job::StateName;
 use tableround::ledger::decide;
-use tableround::ledger::{Error, Filter, Ledger, Opened, Redis, SCHEMA, Scope, Settled};
+use tableround::ledger::{Absence, Error, Filter, Ledger, Opened, Redis, SCHEMA, Scope, Settled};
 use tableround::redis_server::Server;
 
 async fn connect(url: &str, queue: &str) -> Result<Arc<dyn Ledger>, Error> {
@@ -238,7 +238,9 @@ mod promises {
         };
         follow("127.0.0.1", "1");
         let away = ledger.claim_next("w", &can_serve(), None, LONG).await.unwrap_err();
-        assert!(matches!(away, Error::Away { .. }), "{away:?}");
+        assert!(matches!(away, Error::Away { how: Absence::Follower, .. }), "{away:?}");
+        let away = ledger.sweep(&beat("w"), LONG).await.unwrap_err();
+        assert!(matches!(away, Error::Away { how: Absence::Follower, .. }), "{away:?}");
         follow("NO", "ONE");
         assert!(claim(&ledger, "w", LONG).await.is_some());
     }
@@ -254,9 +256,16 @@ mod promises {
             set.arg("SET").arg("maxmemory").arg(bytes).query::<()>(&mut connection).unwrap();
         };
         limit("1");
-        ledger.apply(&job.id, finish(&job)).await.unwrap_err();
-        ledger.claim_next("w", &can_serve(), None, LONG).await.unwrap_err();
-        ledger.add(&batch("b"), addition(vec![new("c")])).await.unwrap_err();
+        let refusals = [
+            ledger.apply(&job.id, finish(&job)).await.unwrap_err(),
+            ledger.claim_next("w", &can_serve(), None, LONG).await.unwrap_err(),
+            ledger.sweep(&beat("w"), LONG).await.unwrap_err(),
+            ledger.add(&batch("b"), addition(vec![new("c")])).await.unwrap_err(),
+        ];
+        for refused in refusals {
+            assert!(matches!(refused, Error::Away { how: Absence::Full, .. }), "{refused:?}");
+            assert!(refused.may_pass() && refused.to_string().contains("doctor"), "{refused}");
+        }
         let after = (all(&ledger).await, ledger.summary(None).await.unwrap().batches);
         assert_eq!(after, before);
         limit("0");
