@@ -9,6 +9,7 @@ pub mod estimate;
 pub mod intake;
 pub mod session;
 pub mod failures;
+pub mod logs;
 pub mod setting;
 pub mod shapes;
 pub mod words;

@@ -3,11 +3,12 @@
 use super::args::{Command, GlobalArgs};
 use super::errors::CliError;
 use super::exit::ExitCode;
+use super::logs::Logs;
 use super::session::Home;
 use crate::blobs::Blobs;
 use crate::config::{
-    BlobsChoice, Config, Environment, LedgerChoice, Loaded, LogFormat, Logging, Places, Price,
-    Providers, Service,
+    BlobsChoice, Config, Environment, LedgerChoice, Loaded, LogFormat, LogLevel, Logging, Places,
+    Price, Providers, Service,
 };
 use crate::domain::cost::MicroUsd;
 use crate::ledger::{Ledger, Redis, Sqlite};
@@ -28,6 +29,11 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tracing::Metadata;
+use tracing_subscriber::filter::{FilterExt, Targets, filter_fn};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, fmt};
 
 /// The room for pictures in one queue's Redis, in bytes.
 const REDIS_BLOBS_BYTES_MAX: u64 = 1 << 30;
@@ -48,6 +54,8 @@ pub struct Setting {
     look: Look,
     /// These settings, for a process of our own.
     variables: Vec<(String, OsString)>,
+    /// The log files of a command that works.
+    logs: Option<Logs>,
     /// The one screen that bars, notices and log lines share.
     pub screen: Screen,
 }
@@ -62,7 +70,9 @@ impl Setting {
     ) -> Result<Self, CliError> {
         let Config { places, logging, terminal, providers, prices } = loaded.config.clone();
         let screen = Screen::stderr();
-        begin_log(logging, terminal.color, &screen);
+        let logs =
+            works(command.as_ref()).then(|| Logs::new(&places.data.join("logs"), logging.format));
+        begin_log(logging, terminal.color, &screen, logs.clone());
         for warning in &loaded.warnings {
             tracing::warn!("{warning}");
         }
@@ -91,6 +101,7 @@ impl Setting {
             progress: terminal.progress,
             look: Look { color: terminal.color, utf8: is_utf8(environment) },
             variables: global.variables(),
+            logs,
             screen,
         })
     }
@@ -145,6 +156,9 @@ impl Setting {
             }
         };
         let carrier = server.map(|server| (server, queue.clone()));
+        if let Some(logs) = &self.logs {
+            logs.begin();
+        }
         Ok(Home { ledger, blobs, carrier })
     }
 
@@ -262,18 +276,42 @@ fn is_utf8(environment: &Environment) -> bool {
     })
 }
 
-/// Log lines go to stderr, above whatever is drawn there.
-fn begin_log(logging: Logging, color: bool, screen: &Screen) {
-    let filter = tracing_subscriber::EnvFilter::new(format!(
-        "{level},apalis=error,hyper=error",
-        level = logging.level.as_str()
-    ));
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(color)
-        .with_writer(screen.clone());
-    match logging.format {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().init(),
+/// Whether a command changes what jobs there are or how far they are: those that only look on, or
+/// steer, leave no trace in the logs.
+fn works(command: Option<&Command>) -> bool {
+    match command {
+        Some(Command::Run(_) | Command::Enqueue(_) | Command::Worker(_) | Command::Attempt(_)) => {
+            true
+        }
+        Some(_) | None => false,
+    }
+}
+
+/// Log lines go to stderr, above whatever is drawn there, and those of our own to the files.
+fn begin_log(logging: Logging, color: bool, screen: &Screen, logs: Option<Logs>) {
+    let filter =
+        EnvFilter::new(format!("{level},apalis=error,hyper=error", level = logging.level.as_str()));
+    let stderr = fmt::layer().with_ansi(color).with_writer(screen.clone());
+    let stderr = match logging.format {
+        LogFormat::Text => stderr.boxed(),
+        LogFormat::Json => stderr.json().boxed(),
+    };
+    // What was going on around a line is for the files.
+    let stderr = stderr.with_filter(filter.and(filter_fn(is_line)));
+    let own = Targets::new().with_target("tableround", level_of(logging.files));
+    tracing_subscriber::registry().with(stderr).with(logs.map(|logs| logs.with_filter(own))).init();
+}
+
+fn is_line(metadata: &Metadata<'_>) -> bool {
+    metadata.is_event()
+}
+
+fn level_of(level: LogLevel) -> tracing::Level {
+    match level {
+        LogLevel::Error => tracing::Level::ERROR,
+        LogLevel::Warn => tracing::Level::WARN,
+        LogLevel::Info => tracing::Level::INFO,
+        LogLevel::Debug => tracing::Level::DEBUG,
+        LogLevel::Trace => tracing::Level::TRACE,
     }
 }

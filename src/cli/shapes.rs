@@ -4,11 +4,13 @@ use super::estimate::Estimate;
 use crate::domain::call::{Outcome, Record};
 use crate::domain::cost::MicroUsd;
 use crate::domain::event::{Event, EventKind};
-use crate::domain::job::{JobError, State, StateName};
+use crate::domain::job::{ATTEMPTS_MAX, CRASHES_MAX, Job, JobError, State, StateName};
+use crate::domain::retry;
 use crate::domain::spec::Spec;
 use crate::ledger::{BatchSummary, Block, Rejected, Row, WorkerRow};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// An object with its schema and type.
 #[derive(Debug, Serialize)]
@@ -283,6 +285,35 @@ pub struct JobDetail<'a> {
     pub spec: &'a Spec,
     pub calls: Vec<CallLine>,
     pub events: Vec<EventLine>,
+    pub retry: RetryPolicy,
+}
+
+/// What a failed attempt leads to; the counters it is about are the job's own.
+#[derive(Debug, Serialize)]
+pub struct RetryPolicy {
+    /// Failed attempts after which the job is dead.
+    pub attempts_max: u32,
+    /// Solo crashes after which it is dead.
+    pub crashes_max: u32,
+    pub delay_base_ms: u64,
+    pub delay_max_ms: u64,
+    /// The longest wait after the next failure; none: it would be the last.
+    pub next_delay_max_ms: Option<u64>,
+}
+
+impl RetryPolicy {
+    pub fn of(job: &Job) -> Self {
+        let ms = |delay: Duration| u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+        let next = job.attempts + 1;
+        let goes_on = !job.state.name().is_final() && next < ATTEMPTS_MAX;
+        Self {
+            attempts_max: ATTEMPTS_MAX,
+            crashes_max: CRASHES_MAX,
+            delay_base_ms: ms(retry::ATTEMPT_DELAY_BASE),
+            delay_max_ms: ms(retry::ATTEMPT_DELAY_MAX),
+            next_delay_max_ms: goes_on.then(|| ms(retry::attempt_delay_max(next))),
+        }
+    }
 }
 
 /// A call of a job.

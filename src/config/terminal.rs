@@ -48,7 +48,10 @@ pub enum LogFormat {
 /// Logs: what `tracing` writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Logging {
+    /// The least important lines on standard error.
     pub level: LogLevel,
+    /// And in the log files, which nobody reads before something went wrong.
+    pub files: LogLevel,
     pub format: LogFormat,
 }
 
@@ -107,7 +110,11 @@ impl Wishes {
             (Origin::Default, 3..) => LogLevel::Trace,
             _ => *level,
         };
-        Logging { level, format: self.log_format }
+        let files = match said_at {
+            Origin::Default => level.max(LogLevel::Info),
+            _ => level,
+        };
+        Logging { level, files, format: self.log_format }
     }
 
     /// Quiet and verbose cannot both be; the one said in the stronger place holds, else quiet.
@@ -217,6 +224,9 @@ mod tests {
             let wishes = Wishes { verbose: (verbose, flag()), log_level, ..wishes() };
             assert_eq!(wishes.logging().level, expected, "{verbose}");
         };
+        let files = |log_level| Wishes { log_level, ..wishes() }.logging().files;
+        assert_eq!(files((LogLevel::Warn, Origin::Default)), LogLevel::Info, "unless said");
+        assert_eq!(files((LogLevel::Warn, variable())), LogLevel::Warn);
         check(0, (LogLevel::Warn, Origin::Default), LogLevel::Warn);
         check(1, (LogLevel::Warn, Origin::Default), LogLevel::Info);
         check(2, (LogLevel::Warn, Origin::Default), LogLevel::Debug);

@@ -61,6 +61,26 @@ pub enum Class {
     Truncated,
 }
 
+impl Class {
+    /// The class's name in files and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Transient => "transient",
+            Self::RateLimited => "rate_limited",
+            Self::QuotaExhausted => "quota_exhausted",
+            Self::PaymentRequired => "payment_required",
+            Self::BadRequest => "bad_request",
+            Self::ModelUnknown => "model_unknown",
+            Self::TooLarge => "too_large",
+            Self::ContextOverflow => "context_overflow",
+            Self::AuthRejected => "auth_rejected",
+            Self::ContentBlocked => "content_blocked",
+            Self::BadReply => "bad_reply",
+            Self::Truncated => "truncated",
+        }
+    }
+}
+
 /// How a call's record ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]

@@ -19,8 +19,15 @@ pub const CALL_DELAY_MAX: Duration = Duration::from_secs(8);
 pub const CALL_WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// How long a job waits after its `attempt`-th failed attempt (from 1).
+///
+/// A pure function of its arguments: `random` out of `u32::MAX` parts of [`attempt_delay_max`].
 pub fn attempt_delay(attempt: u32, random: u32) -> Duration {
-    jittered(bound(ATTEMPT_DELAY_BASE, ATTEMPT_DELAY_MAX, attempt), random)
+    jittered(attempt_delay_max(attempt), random)
+}
+
+/// The longest that a job waits after its `attempt`-th failed attempt (from 1).
+pub fn attempt_delay_max(attempt: u32) -> Duration {
+    bound(ATTEMPT_DELAY_BASE, ATTEMPT_DELAY_MAX, attempt)
 }
 
 /// How long to wait before the next try of a call whose `try`-th (from 1) has just failed, or
@@ -82,7 +89,9 @@ mod tests {
     proptest! {
         #[test]
         fn delays_stay_within_their_bounds(count in any::<u32>(), random in any::<u32>()) {
-            prop_assert!(attempt_delay(count, random) <= ATTEMPT_DELAY_MAX);
+            prop_assert!(attempt_delay(count, random) <= attempt_delay_max(count));
+            prop_assert!(attempt_delay_max(count) <= ATTEMPT_DELAY_MAX);
+            prop_assert_eq!(attempt_delay(count, random), attempt_delay(count, random));
             let delay = call_delay(count, random, None);
             prop_assert_eq!(delay.is_none(), count >= CALL_TRIES_MAX);
             prop_assert!(delay.unwrap_or_default() <= CALL_DELAY_MAX);

@@ -31,6 +31,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 /// How often to look whether a call that another worker asks has come back.
 const FLIGHT_POLL: Duration = Duration::from_millis(250);
@@ -208,6 +209,7 @@ impl<'a> Attempt<'a> {
             .map_err(|error| desk::lost(&error))?;
         let settled = self.desk.settle(call, number, &settle).await?;
         failpoint::reach("after_settle");
+        settling::tell(&open, &settle, &settled);
         self.headway.change(|_, cost| *cost += settle.cost.unwrap_or_default());
         let record = match settled {
             Settled::First => Record { open, opened_at: 0, settle: Some(settle), duplicate: false },
@@ -304,7 +306,8 @@ impl Ask for Attempt<'_> {
         };
         let _flight = self.desk.flights.join(&call).await;
         let readable = |answer: &Answer| read(answer).map(|_| ());
-        let record = self.close(&call, &question, &sha256, readable).await?;
+        let span = tracing::error_span!("call", call = %call.path());
+        let record = self.close(&call, &question, &sha256, readable).instrument(span).await?;
         self.note_answer(&question, &call, &record);
         let settle = record.settle.ok_or_else(|| Stop::internal("a closed call without an end"))?;
         let answer =

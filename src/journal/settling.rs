@@ -3,8 +3,9 @@
 use super::desk::Desk;
 use crate::blobs;
 use crate::discussion::{Answer, Stop};
-use crate::domain::call::{Class, ImageRef, Outcome, Record, Settle};
+use crate::domain::call::{Class, ImageRef, Open, Outcome, Record, Settle};
 use crate::domain::job::JobError;
+use crate::ledger::Settled;
 use crate::prompt::reading::Unreadable;
 use crate::provider::error::{Remedy, code, hint, remedy};
 use crate::provider::{Error, Image, Reply};
@@ -81,6 +82,29 @@ where
         request_id: reply.request_id.clone(),
         ms,
     })
+}
+
+/// The end of a request in the log: what it was and what it took, nothing of what was said.
+pub(super) fn tell(open: &Open, settle: &Settle, settled: &Settled) {
+    let (outcome, class) = match (&settle.outcome, settled) {
+        (_, Settled::Duplicate(_)) => ("duplicate_paid", None),
+        (Outcome::Answered, Settled::First) => ("answered", None),
+        (Outcome::Unreadable { .. }, Settled::First) => ("unreadable", None),
+        (Outcome::Declined { class, .. }, Settled::First) => ("declined", Some(*class)),
+        (Outcome::Failed { class, .. }, Settled::First) => ("failed", Some(*class)),
+    };
+    tracing::info!(
+        r#try = open.r#try,
+        provider = %open.provider,
+        model = %open.model_asked,
+        ms = settle.ms,
+        tokens_in = settle.usage.tokens_in,
+        tokens_out = settle.usage.tokens_out,
+        cost_usd = settle.cost.map(tracing::field::display),
+        class = class.map(Class::as_str),
+        request_id = settle.request_id,
+        "{outcome}"
+    );
 }
 
 /// Generated images go to the blobs before the settle that names them.

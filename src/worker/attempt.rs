@@ -12,7 +12,7 @@ use crate::domain::spec::{PictureLimits, Spec};
 use crate::failpoint;
 use crate::imaging;
 use crate::journal::{self, Headway};
-use crate::ledger::Block;
+use crate::ledger::{Block, decide};
 use crate::provider;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 /// A job being worked on, as its lease and the watchers see it.
 #[derive(Debug)]
@@ -78,7 +79,16 @@ pub struct Finished {
 }
 
 /// Runs one attempt to its end and tells the ledger. Nothing comes out: every ending is a change.
+///
+/// Every log line on the way carries batch and job.
 pub(super) async fn attempt(worker: &Arc<Worker>, job: Job) {
+    let span = tracing::error_span!("job", batch = %job.batch, job = %job.id);
+    hold_to_the_end(worker, job).instrument(span).await;
+}
+
+async fn hold_to_the_end(worker: &Arc<Worker>, job: Job) {
+    let number = job.history.last().map_or(0, |attempt| attempt.attempt);
+    tracing::info!(index = job.index, source = %job.source, attempt = number, "begun");
     let Some(running) = Running::of(&job, worker.options.lease).map(Arc::new) else { return };
     worker.lock_running().insert(job.id.clone(), Arc::clone(&running));
     let change = match &worker.options.solo {
@@ -96,11 +106,11 @@ async fn within(worker: &Arc<Worker>, job: &Job, running: &Arc<Running>) -> Opti
     let stop = worker.shutdown.stop.child_token();
     let renewal =
         lease::renew(Arc::clone(worker), job.id.clone(), Arc::clone(running), stop.clone());
-    let renewal = worker.heart.spawn(renewal);
+    let renewal = worker.heart.spawn(renewal.in_current_span());
     // A task of its own, so that one that never lets go of its thread can be left behind.
     let mut holding = tokio::spawn({
         let (worker, job, running) = (Arc::clone(worker), job.clone(), Arc::clone(running));
-        async move { hold(&worker, &job, &running, stop).await }
+        async move { hold(&worker, &job, &running, stop).await }.in_current_span()
     });
     let ended = tokio::select! {
         ended = &mut holding => ended,
@@ -259,6 +269,7 @@ async fn block(worker: &Worker, resource: &str, reason: String, for_ms: Option<u
 async fn finish(worker: &Worker, job: &Job, change: Change) {
     match worker.desk.ledger.apply(&job.id, change).await {
         Ok(Ok(after)) => {
+            tell_end(&after);
             match after.state.name() {
                 StateName::Completed => failpoint::reach("after_commit"),
                 StateName::Dead => watch_fails(worker, job).await,
@@ -277,6 +288,14 @@ async fn finish(worker: &Worker, job: &Job, change: Change) {
         Ok(Err(refusal)) => tracing::warn!(job = %job.id, %refusal, "the ending was refused"),
         Err(error) => tracing::error!(job = %job.id, %error, "the ending could not be written"),
     }
+}
+
+/// The end of an attempt in the log: codes and counts, no words of a service.
+fn tell_end(job: &Job) {
+    let code = decide::error_of(&job.state).map(|error| error.code.as_str());
+    let Job { attempts, interruptions, crashes, cost, .. } = job;
+    let state = job.state.name().as_str();
+    tracing::info!(attempts, interruptions, crashes, cost_usd = %cost, error = code, "{state}");
 }
 
 /// The job's folder, and after a batch's last job the files about all of it. Whoever works on one

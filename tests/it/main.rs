@@ -13,6 +13,7 @@ mod cli_provider;
 mod cli_terminal;
 mod kills;
 mod ledger_conformance;
+mod logs;
 mod measured;
 mod provider_contract;
 mod readme;

@@ -166,6 +166,13 @@ pub async fn take_in(setting: &Setting, load: Load, work: &Work) -> Result<Taken
         let Rejected { source, code, reason, external_id: _ } = refused;
         setting.say(&format!("rejected: {source}: {reason} ({code})"));
     }
+    tracing::info!(
+        batch = %load.batch,
+        queued = intake.added.queued.len(),
+        duplicates = intake.added.duplicates,
+        rejected = intake.rejected.len(),
+        "taken in"
+    );
     let pictures = (intake.pictures.len() as u64).min(intake.added.queued.len() as u64);
     let sizes = (intake.added.queued.len() as u64, pictures);
     // Now it is known what is really there to be discussed.

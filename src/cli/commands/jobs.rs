@@ -2,10 +2,11 @@
 
 use crate::cli::errors::CliError;
 use crate::cli::session::Home;
-use crate::cli::shapes::{self, CallLine, EventLine, JobDetail, JobLine};
+use crate::cli::shapes::{self, CallLine, EventLine, JobDetail, JobLine, RetryPolicy};
 use crate::cli::stdout;
 use crate::domain::call::Record;
-use crate::domain::job::State;
+use crate::domain::job::{ATTEMPTS_MAX, CRASHES_MAX, Job, State};
+use crate::domain::retry::{self, ATTEMPT_DELAY_BASE, ATTEMPT_DELAY_MAX};
 use crate::domain::spec::Spec;
 use crate::ledger::{Block, Filter, Row, Scope, Summary};
 use crate::worker::store;
@@ -86,6 +87,7 @@ pub async fn show(
         let events = home.ledger.events(vec![], Some(0)).await?;
         let detail = JobDetail {
             job: line,
+            retry: RetryPolicy::of(&row.job),
             spec: &spec,
             calls: records.iter().map(CallLine::from).collect(),
             events: events
@@ -132,13 +134,10 @@ fn detail(row: &Row, line: &JobLine, spec: &Spec) -> String {
         add(format!("hint: {}", error.hint));
     }
     add(format!(
-        "attempts {} of {}, interruptions {}, crashes {} of {}",
-        job.attempts,
-        crate::domain::job::ATTEMPTS_MAX,
-        job.interruptions,
-        job.crashes,
-        crate::domain::job::CRASHES_MAX
+        "attempts {} of {ATTEMPTS_MAX}, interruptions {} (no limit), crashes {} of {CRASHES_MAX}",
+        job.attempts, job.interruptions, job.crashes
     ));
+    add(retry_line(job));
     add(format!("answers {} of {}, {} USD", job.progress.done, job.progress.expected, job.cost));
     for attempt in &job.history {
         let ending = attempt.ending.map_or("running", crate::domain::job::Ending::as_str);
@@ -151,6 +150,31 @@ fn detail(row: &Row, line: &JobLine, spec: &Spec) -> String {
         ));
     }
     text
+}
+
+/// What the retry policy does next.
+fn retry_line(job: &Job) -> String {
+    let policy = format!(
+        "a random part of {} s, doubled with every failure up to {} s",
+        ATTEMPT_DELAY_BASE.as_secs(),
+        ATTEMPT_DELAY_MAX.as_secs()
+    );
+    let next = retry::attempt_delay_max(job.attempts + 1).as_secs();
+    match &job.state {
+        State::Waiting { until, .. } => {
+            format!("tries again at {} ({policy})", shapes::time(*until))
+        }
+        State::Completed { .. } => "no retry: it is completed".to_owned(),
+        State::Dead { .. } | State::Cancelled => {
+            "no retry by itself; `tableround jobs retry` begins with fresh counters".to_owned()
+        }
+        State::Queued | State::Running { .. } if job.attempts + 1 >= ATTEMPTS_MAX => {
+            "next failure: it is dead, the limit is reached".to_owned()
+        }
+        State::Queued | State::Running { .. } => {
+            format!("next failure: waits at most {next} s ({policy})")
+        }
+    }
 }
 
 fn call_line(record: &Record) -> String {
