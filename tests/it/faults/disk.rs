@@ -1,6 +1,6 @@
 //! Disks that are full, and files that are torn.
 
-use super::scene::{BATCH, PATIENCE, Scene, ended};
+use super::scene::{BATCH, PATIENCE, Scene, Store, ended};
 use super::{Dice, Line, is_long, seeds, wait_until};
 use crate::support::folders::differences;
 use crate::support::program::told;
@@ -36,8 +36,8 @@ impl Drop for SmallDisk<'_> {
 }
 
 /// Runs the night on a disk that fills up under `place`, makes room, and goes on.
-fn full(place: &str, size: &str, fault: &str) {
-    let scene = Scene::new(6, Manner::after(5, 20));
+fn full(store: Store, place: &str, size: &str, fault: &str) {
+    let scene = Scene::new(store, 6, Manner::after(5, 20));
     let at = scene.folder.path().join(place);
     let Some(disk) = SmallDisk::mount(&at, size) else {
         println!("{fault}: not run (needs root)");
@@ -66,19 +66,17 @@ fn full(place: &str, size: &str, fault: &str) {
     assert!(again.status.success(), "with room it goes on: {}", told(&again));
     scene.command(&["jobs", "retry", "--state", "dead", "--yes"]).output().unwrap();
     assert!(ended(scene.hire(None), PATIENCE).success(), "{}", scene.words());
-    let mut line = Line { kills: 1, ..Line::default() };
+    let mut line = Line { strikes: 1, ..Line::default() };
     scene.settle(&calm, &mut line);
-    line.print(fault);
+    line.print(store, fault);
 }
 
-#[test]
-fn f15_a_full_disk_under_the_exports_loses_nothing() {
-    full("data/exports", "40k", "F15 disk full under the exports");
+pub(super) fn f15_a_full_disk_under_the_exports_loses_nothing(store: Store) {
+    full(store, "data/exports", "40k", "F15 disk full under the exports");
 }
 
-#[test]
-fn f15_a_full_disk_under_the_ledger_loses_nothing() {
-    full("data", "600k", "F15 disk full under ledger and blobs");
+pub(super) fn f15_a_full_disk_under_the_ledger_loses_nothing(store: Store) {
+    full(store, "data", "600k", "F15 disk full under ledger and blobs");
 }
 
 /// Cuts so many bytes off the end.
@@ -86,6 +84,18 @@ fn cut(path: &Path, bytes: u64) {
     let file = File::options().write(true).open(path).unwrap();
     let length = file.metadata().unwrap().len();
     file.set_len(length.saturating_sub(bytes)).unwrap();
+}
+
+/// Tears so many bytes off the end of what the ledger wrote last.
+fn tear(scene: &mut Scene, bytes: u64) {
+    let database_log = scene.folder.path().join("data/tableround.db-wal");
+    if let Some(redis) = &mut scene.redis {
+        redis.stop();
+        cut(&redis.append_only_file(), bytes);
+        redis.start_again(&[]);
+    } else if database_log.exists() {
+        cut(&database_log, bytes);
+    }
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -102,13 +112,12 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-#[test]
-fn f18_a_ledger_whose_log_was_torn_opens_and_goes_on_where_it_was() {
+pub(super) fn f18_a_ledger_whose_log_was_torn_opens_and_goes_on_where_it_was(store: Store) {
     let mut line = Line::default();
     for seed in seeds() {
         let mut dice = Dice::new(seed);
         for _ in 0..if is_long() { 20 } else { 4 } {
-            let scene = Scene::new(4, Manner::after(10, 60));
+            let mut scene = Scene::new(store, 4, Manner::after(10, 60));
             let calm = scene.calm();
             scene.enqueue();
             let mut worker = scene.hire(None);
@@ -116,11 +125,8 @@ fn f18_a_ledger_whose_log_was_torn_opens_and_goes_on_where_it_was() {
             std::thread::park_timeout(std::time::Duration::from_millis(100 + dice.below(600)));
             worker.kill().unwrap();
             worker.wait().unwrap();
-            line.kills += 1;
-            let log = scene.folder.path().join("data/tableround.db-wal");
-            if log.exists() {
-                cut(&log, 1 + dice.below(4096));
-            }
+            line.strikes += 1;
+            tear(&mut scene, 1 + dice.below(4096));
             let status = scene.command(&["status"]).output().unwrap();
             assert!(status.status.success(), "{}", told(&status));
             assert_eq!(scene.jobs(&[]).len(), 4, "what was acknowledged is there");
@@ -128,13 +134,14 @@ fn f18_a_ledger_whose_log_was_torn_opens_and_goes_on_where_it_was() {
             scene.settle(&calm, &mut line);
         }
     }
-    line.print("F18 ledger log torn at its end");
+    line.print(store, "F18 ledger log torn at its end");
 }
 
-#[test]
-fn f18_torn_pictures_and_results_are_said_to_be_damaged_and_torn_exports_are_repaired() {
+pub(super) fn f18_torn_pictures_and_results_are_said_to_be_damaged_and_torn_exports_are_repaired(
+    store: Store,
+) {
     let mut line = Line { schedules: 1, ..Line::default() };
-    let scene = Scene::new(3, Manner::after(0, 1));
+    let scene = Scene::new(store, 3, Manner::after(0, 1));
     let calm = scene.calm();
     scene.enqueue();
     let blobs = scene.folder.path().join("data/images");
@@ -177,5 +184,5 @@ fn f18_torn_pictures_and_results_are_said_to_be_damaged_and_torn_exports_are_rep
     assert!(!output.status.success());
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("damaged"), "{}", told(&output));
-    line.print("F18 torn pictures, results, exports");
+    line.print(store, "F18 torn pictures, results, exports");
 }

@@ -1,6 +1,6 @@
 //! What is put in: files that are no pictures, twice, interrupted, and a great many.
 
-use super::scene::{BATCH, PATIENCE, Scene, ended, paint, signal};
+use super::scene::{BATCH, PATIENCE, Scene, Store, ended, paint, signal};
 use super::{Dice, Line, is_long, seeds, wait_until};
 use crate::support::program::told;
 use crate::support::provider_server::Manner;
@@ -22,9 +22,10 @@ fn bomb() -> Vec<u8> {
     bytes
 }
 
-#[test]
-fn f14_inputs_that_are_no_pictures_are_refused_by_name_and_reason_and_the_rest_goes_in() {
-    let scene = Scene::new(2, Manner::after(0, 1));
+pub(super) fn f14_inputs_that_are_no_pictures_are_refused_by_name_and_reason_and_the_rest_goes_in(
+    store: Store,
+) {
+    let scene = Scene::new(store, 2, Manner::after(0, 1));
     let here = scene.folder.path();
     write_atomic(&here.join("empty.jpg"), b"").unwrap();
     write_atomic(&here.join("words.jpg"), b"this is a letter, not a picture").unwrap();
@@ -56,15 +57,14 @@ fn f14_inputs_that_are_no_pictures_are_refused_by_name_and_reason_and_the_rest_g
     assert_eq!(csv::Reader::from_reader(rows.as_bytes()).records().count(), 4, "{rows}");
     let jobs = csv::Reader::from_path(scene.exports().join("jobs.csv")).unwrap().into_records();
     assert_eq!(jobs.count(), 4);
-    Line { schedules: 1, ..Line::default() }.print("F14 poison inputs");
+    Line { schedules: 1, ..Line::default() }.print(store, "F14 poison inputs");
 }
 
-#[test]
-fn f16_the_same_pictures_twice_at_once_or_interrupted_are_one_batch() {
+pub(super) fn f16_the_same_pictures_twice_at_once_or_interrupted_are_one_batch(store: Store) {
     let mut line = Line::default();
     for seed in seeds() {
         let mut dice = Dice::new(seed);
-        let scene = Scene::new(200, Manner::after(0, 1));
+        let scene = Scene::new(store, 200, Manner::after(0, 1));
         let count = |scene: &Scene| scene.jobs(&[]).len();
         // Interrupted, again and again, by Ctrl-C and by kill.
         for round in 0..4 {
@@ -74,7 +74,7 @@ fn f16_the_same_pictures_twice_at_once_or_interrupted_are_one_batch() {
             std::thread::park_timeout(Duration::from_millis(30 + dice.below(500)));
             if child.try_wait().unwrap().is_none() {
                 signal(&child, if round % 2 == 0 { Signal::INT } else { Signal::KILL });
-                line.kills += 1;
+                line.strikes += 1;
             }
             ended(child, PATIENCE);
         }
@@ -100,13 +100,12 @@ fn f16_the_same_pictures_twice_at_once_or_interrupted_are_one_batch() {
         assert!(said.contains("0 queued, 200 duplicate"), "{}", told(&other));
         line.schedules += 1;
     }
-    line.print("F16 enqueue twice, at once, interrupted");
+    line.print(store, "F16 enqueue twice, at once, interrupted");
 }
 
-#[test]
-fn f17_thousands_of_jobs_go_in_at_a_steady_pace_and_status_stays_quick() {
+pub(super) fn f17_thousands_of_jobs_go_in_at_a_steady_pace_and_status_stays_quick(store: Store) {
     let jobs = if is_long() { 100_000 } else { 8_001 };
-    let scene = Scene::new(1, Manner::after(0, 1));
+    let scene = Scene::new(store, 1, Manner::after(0, 1));
     let here = scene.folder.path();
     let bytes = std::fs::read(here.join(&scene.pictures[0])).unwrap();
     let mut list = String::new();
@@ -130,8 +129,7 @@ fn f17_thousands_of_jobs_go_in_at_a_steady_pace_and_status_stays_quick() {
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let mut marks = Vec::new();
     let queued = |scene: &Scene| {
-        let ready = scene.folder.path().join("data/tableround.db").exists();
-        let batches = if ready { scene.summary().batches } else { vec![] };
+        let batches = if scene.has_begun() { scene.summary().batches } else { vec![] };
         batches.first().map_or(0, |row| row.states.values().sum::<u64>())
     };
     wait_until("all are in", Duration::from_mins(30), || {
@@ -152,7 +150,7 @@ fn f17_thousands_of_jobs_go_in_at_a_steady_pace_and_status_stays_quick() {
     assert!(status.status.success(), "{}", told(&status));
     let answered = asked.elapsed();
     println!(
-        "F17 {jobs} jobs before any worker: 0 lost, {per_second:.0} rows/s, a fifth took {:.2} s near \
+        "F17 {jobs} jobs before any worker, {store}: 0 lost, {per_second:.0} rows/s, a fifth took {:.2} s near \
          the beginning and {:.2} s near the end, status {:.2} s",
         first.as_secs_f64(),
         last.as_secs_f64(),

@@ -1,11 +1,12 @@
 //! A provider that is slow, busy, broken, silent or cut off.
 
-use super::scene::{PATIENCE, Scene, ended};
+use super::scene::{PATIENCE, Scene, Store, ended};
 use super::{Line, is_long, seeds};
 use crate::support::provider_server::{Manner, Mischief};
 
-#[test]
-fn f10_whatever_the_provider_does_the_results_are_the_same_and_no_answer_is_asked_for_again() {
+pub(super) fn f10_whatever_the_provider_does_the_results_are_the_same_and_no_answer_is_asked_for_again(
+    store: Store,
+) {
     let mut line = Line::default();
     for seed in seeds() {
         let mut mischiefs = vec![
@@ -19,8 +20,11 @@ fn f10_whatever_the_provider_does_the_results_are_the_same_and_no_answer_is_aske
             // Costs the whole patience with a first word: two minutes.
             mischiefs.push(Mischief::Hang);
         }
-        let scene =
-            Scene::new(8, Manner { mischiefs: mischiefs.clone(), seed, ..Manner::after(5, 30) });
+        let scene = Scene::new(
+            store,
+            8,
+            Manner { mischiefs: mischiefs.clone(), seed, ..Manner::after(5, 30) },
+        );
         let calm = scene.calm();
         scene.enqueue();
         assert!(ended(scene.hire(None), PATIENCE * 4).success(), "{}", scene.words());
@@ -33,10 +37,13 @@ fn f10_whatever_the_provider_does_the_results_are_the_same_and_no_answer_is_aske
         }
         scene.settle(&calm, &mut line);
     }
-    line.print(if is_long() {
-        "F10 provider slow, hung, busy, broken, cut"
-    } else {
-        "F10 provider slow, busy, broken, cut (hung: only with --long)"
-    });
+    line.print(
+        store,
+        if is_long() {
+            "F10 provider slow, hung, busy, broken, cut"
+        } else {
+            "F10 provider slow, busy, broken, cut (hung: only with --long)"
+        },
+    );
     assert_eq!(line.repeated, 0, "an answer that came is never asked for again");
 }

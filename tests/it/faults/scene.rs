@@ -5,50 +5,86 @@ use super::{Line, wait_until};
 use crate::support::folders::differences;
 use crate::support::program::{tableround, told};
 use crate::support::provider_server::{Manner, ProviderServer};
+use crate::support::redis::RedisServer;
 use std::collections::BTreeSet;
+use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tableround::domain::call::Record;
 use tableround::domain::job::{Job, StateName};
-use tableround::ledger::{Filter, Ledger, Scope, Sqlite, Summary};
+use tableround::ledger::{Filter, Ledger, Redis, Scope, Sqlite, Summary};
+use tableround::redis_server::Server;
 use tempfile::TempDir;
 
 /// The one batch of a scene.
 pub(super) const BATCH: &str = "night";
 /// Calls in flight of one worker.
 pub(super) const CALLS: usize = 4;
+/// How a worker works that is hired for a night.
+pub(super) const DRAINING: [&str; 5] = ["--drain", "--concurrency", "4", "--max-calls", "4"];
+/// The machine on which results are collected.
+const COLLECTOR: &str = "collector";
+/// The queue that is used when none is named.
+const QUEUE: &str = "tableround";
 /// Far more than anything here takes on a busy machine.
 pub(super) const PATIENCE: Duration = Duration::from_secs(150);
 
+/// Where the truth of a night is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Store {
+    /// In a file of one machine, where every process works in one folder.
+    Embedded,
+    /// In a Redis of the test's own; every worker has a working, data and temp directory of its
+    /// own, and the pictures are gone once they are enqueued.
+    Redis,
+}
+
+impl std::fmt::Display for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Embedded => "one machine",
+            Self::Redis => "Redis",
+        })
+    }
+}
+
 /// The stage of a night.
 pub(super) struct Scene {
+    /// Where the pictures are given in; with the embedded ledger, where everything is.
     pub(super) folder: TempDir,
     pub(super) server: ProviderServer,
+    pub(super) redis: Option<RedisServer>,
     pub(super) pictures: Vec<String>,
+    machines: AtomicUsize,
     runtime: tokio::runtime::Runtime,
 }
 
 impl Scene {
-    pub(super) fn new(pictures: usize, manner: Manner) -> Self {
+    pub(super) fn new(store: Store, pictures: usize, manner: Manner) -> Self {
         let names = (1..=pictures).map(|number| format!("picture-{number:03}.png"));
-        Self::with(names.collect(), manner)
+        Self::with(store, names.collect(), manner)
     }
 
     /// A scene with pictures of these names, each different.
-    pub(super) fn with(pictures: Vec<String>, manner: Manner) -> Self {
+    pub(super) fn with(store: Store, pictures: Vec<String>, manner: Manner) -> Self {
         let folder = tempfile::tempdir().unwrap();
         for (number, name) in pictures.iter().enumerate() {
             paint(&folder.path().join(name), number);
         }
         let server = ProviderServer::start(folder.path(), manner);
+        let redis = match store {
+            Store::Embedded => None,
+            Store::Redis => Some(RedisServer::start().expect("it has started here before")),
+        };
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        Self { folder, server, pictures, runtime }
+        Self { folder, server, redis, pictures, machines: AtomicUsize::new(0), runtime }
     }
 
-    /// The same pictures, worked on without any fault.
+    /// The same pictures, worked on by one machine without any fault.
     pub(super) fn calm(&self) -> Self {
-        let calm = Self::with(self.pictures.clone(), Manner::after(0, 1));
+        let calm = Self::with(Store::Embedded, self.pictures.clone(), Manner::after(0, 1));
         calm.enqueue();
         let mut worker = calm.worker(&["--drain", "--concurrency", "16", "--max-calls", "16"]);
         let output = worker.output().unwrap();
@@ -58,9 +94,22 @@ impl Scene {
         calm
     }
 
+    /// A command where the pictures are.
     pub(super) fn command(&self, words: &[&str]) -> Command {
         let mut command = tableround(self.folder.path());
+        if let Some(redis) = &self.redis {
+            command.env("TABLEROUND_REDIS", redis.url());
+        }
         command.args(words);
+        command
+    }
+
+    /// A command on the machine of this name, which shares nothing but the Redis behind this URL.
+    pub(super) fn elsewhere(&self, machine: &str, url: &str) -> Command {
+        let folder = self.folder.path().join(machine);
+        std::fs::create_dir_all(folder.join("tmp")).unwrap();
+        let mut command = tableround(&folder);
+        command.env("TMPDIR", folder.join("tmp")).env("TABLEROUND_REDIS", url);
         command
     }
 
@@ -77,22 +126,42 @@ impl Scene {
     pub(super) fn enqueue(&self) {
         let output = self.enqueuing(&[]).output().unwrap();
         assert!(output.status.success(), "{}", told(&output));
+        if self.redis.is_some() {
+            for picture in &self.pictures {
+                std::fs::remove_file(self.folder.path().join(picture)).unwrap();
+            }
+        }
     }
 
+    /// A worker; with Redis, on a machine that was not there before.
     pub(super) fn worker(&self, words: &[&str]) -> Command {
-        let mut command = self.command(&["worker"]);
-        command.args(words);
-        command
+        match &self.redis {
+            None => {
+                let mut command = self.command(&["worker"]);
+                command.args(words);
+                command
+            }
+            Some(redis) => {
+                let number = self.machines.fetch_add(1, Ordering::SeqCst);
+                let mut command = self.elsewhere(&format!("machine-{number}"), &redis.url());
+                command.arg("worker").args(words);
+                command
+            }
+        }
     }
 
     /// A worker that runs until everything is done.
-    pub(super) fn hire(&self, failpoint: Option<&str>) -> Child {
-        let calls = CALLS.to_string();
-        let mut worker = self.worker(&["--drain", "--concurrency", "4", "--max-calls", &calls]);
+    pub(super) fn hire(&self, failpoint: Option<&str>) -> Process {
+        let mut worker = self.worker(&DRAINING);
         if let Some(failpoint) = failpoint {
             worker.env("TABLEROUND_FAILPOINT", failpoint);
         }
-        worker.stdout(Stdio::null()).stderr(self.log()).spawn().unwrap()
+        self.spawn(worker)
+    }
+
+    /// Starts a worker; what it says is kept.
+    pub(super) fn spawn(&self, mut worker: Command) -> Process {
+        worker.stdout(Stdio::null()).stderr(self.log()).spawn().unwrap().into()
     }
 
     fn log(&self) -> Stdio {
@@ -106,12 +175,18 @@ impl Scene {
     }
 
     pub(super) fn collect(&self) {
-        let output = self.command(&["export", BATCH]).output().unwrap();
+        let mut command = match &self.redis {
+            None => self.command(&[]),
+            Some(redis) => self.elsewhere(COLLECTOR, &redis.url()),
+        };
+        let output = command.args(["export", BATCH]).output().unwrap();
         assert!(output.status.success(), "{}", told(&output));
     }
 
+    /// Where a collector leaves the results.
     pub(super) fn exports(&self) -> PathBuf {
-        self.folder.path().join("data/exports").join(BATCH)
+        let home = if self.redis.is_some() { COLLECTOR } else { "" };
+        self.folder.path().join(home).join("data/exports").join(BATCH)
     }
 
     /// The same, created if nothing was ever written there.
@@ -123,10 +198,26 @@ impl Scene {
         }
     }
 
+    fn database(&self) -> PathBuf {
+        self.folder.path().join("data/tableround.db")
+    }
+
+    /// Whether there is a ledger to be asked.
+    pub(super) fn has_begun(&self) -> bool {
+        self.redis.is_some() || self.database().exists()
+    }
+
     /// Asks the ledger itself.
-    fn ask<T>(&self, question: impl AsyncFnOnce(&Sqlite) -> T) -> T {
-        let ledger = Sqlite::open(&self.folder.path().join("data/tableround.db")).unwrap();
-        self.runtime.block_on(question(&ledger))
+    fn ask<T>(&self, question: impl AsyncFnOnce(&dyn Ledger) -> T) -> T {
+        self.runtime.block_on(async {
+            match &self.redis {
+                None => question(&Sqlite::open(&self.database()).unwrap()).await,
+                Some(redis) => {
+                    let server = Server::at(&redis.url()).unwrap();
+                    question(&Redis::open(&server, QUEUE).await.unwrap()).await
+                }
+            }
+        })
     }
 
     pub(super) fn jobs(&self, states: &[StateName]) -> Vec<Job> {
@@ -205,10 +296,52 @@ pub(super) fn paint(path: &Path, number: usize) {
     tableround::blobs::write_atomic(path, &bytes).unwrap();
 }
 
+/// The same program started by another one, which takes it as its last arguments.
+pub(super) fn under(starter: &[&str], program: &Command) -> Command {
+    let mut command = Command::new(starter[0]);
+    command.args(&starter[1..]).arg(program.get_program()).args(program.get_args());
+    command.env_clear().envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.current_dir(program.get_current_dir().expect("the tests give every program a folder"));
+    command
+}
+
+/// A process that does not outlive the test, however that ends.
+#[derive(Debug)]
+pub(super) struct Process(Child);
+
+impl From<Child> for Process {
+    fn from(child: Child) -> Self {
+        Self(child)
+    }
+}
+
+impl Deref for Process {
+    type Target = Child;
+
+    fn deref(&self) -> &Child {
+        &self.0
+    }
+}
+
+impl DerefMut for Process {
+    fn deref_mut(&mut self) -> &mut Child {
+        &mut self.0
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Mostly it has ended before.
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
 /// Waits for a process to end, and tells how.
-pub(super) fn ended(mut child: Child, patience: Duration) -> std::process::ExitStatus {
-    wait_until("the process ends", patience, || child.try_wait().unwrap().is_some());
-    child.wait().unwrap()
+pub(super) fn ended(process: impl Into<Process>, patience: Duration) -> ExitStatus {
+    let mut process: Process = process.into();
+    wait_until("the process ends", patience, || process.try_wait().unwrap().is_some());
+    process.wait().unwrap()
 }
 
 /// Sends a signal.

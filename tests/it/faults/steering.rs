@@ -1,10 +1,9 @@
 //! Somebody else says stop: pause, cancel, limits, at each stage.
 
-use super::scene::{BATCH, PATIENCE, Scene, ended};
+use super::scene::{BATCH, PATIENCE, Scene, Store, ended};
 use super::{Line, wait_until};
 use crate::support::program::told;
 use crate::support::provider_server::Manner;
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 use tableround::domain::job::StateName;
 
@@ -23,11 +22,10 @@ fn wait_for_stage(scene: &Scene, stage: &str) {
     });
 }
 
-#[test]
-fn f23_a_cancelled_job_is_hung_up_on_within_two_seconds_at_each_stage() {
+pub(super) fn f23_a_cancelled_job_is_hung_up_on_within_two_seconds_at_each_stage(store: Store) {
     let mut worst = Duration::ZERO;
     for (stage, before) in STAGES {
-        let scene = Scene::new(1, Manner::after(4000, 1));
+        let scene = Scene::new(store, 1, Manner::after(4000, 1));
         scene.server.hurry(before);
         scene.enqueue();
         let worker = scene.hire(None);
@@ -48,21 +46,22 @@ fn f23_a_cancelled_job_is_hung_up_on_within_two_seconds_at_each_stage() {
         assert_eq!(scene.server.seen().len(), asked, "{stage}: nothing more is asked");
     }
     println!(
-        "F23 cancel at {} stages: 0 lost, 0 doubled, hung up after at most {:.2} s",
+        "F23 cancel at {} stages, {store}: 0 lost, 0 doubled, hung up after at most {:.2} s",
         STAGES.len(),
         worst.as_secs_f64()
     );
     assert!(worst <= HANG_UP_MAX, "{worst:?}");
 }
 
-#[test]
-fn f22_a_paused_batch_finishes_what_runs_starts_nothing_and_goes_on_where_it_was() {
+pub(super) fn f22_a_paused_batch_finishes_what_runs_starts_nothing_and_goes_on_where_it_was(
+    store: Store,
+) {
     let mut line = Line::default();
-    let scene = Scene::new(8, Manner::after(50, 150));
+    let scene = Scene::new(store, 8, Manner::after(50, 150));
     let calm = scene.calm();
     scene.enqueue();
     let worker = scene.worker(&["--concurrency", "2", "--max-calls", "4"]);
-    let worker = { worker }.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let worker = scene.spawn(worker);
     scene.wait_for_calls(1);
     let output = scene.command(&["pause", BATCH]).output().unwrap();
     assert!(output.status.success(), "{}", told(&output));
@@ -81,13 +80,12 @@ fn f22_a_paused_batch_finishes_what_runs_starts_nothing_and_goes_on_where_it_was
     super::scene::signal(&worker, rustix::process::Signal::TERM);
     ended(worker, PATIENCE);
     scene.settle(&calm, &mut line);
-    line.print("F22 pause and resume");
+    line.print(store, "F22 pause and resume");
     assert_eq!(line.repeated, 0);
 }
 
-#[test]
-fn f22_a_batch_in_which_too_many_die_stops_and_goes_on_when_told() {
-    let scene = Scene::new(8, Manner::after(5, 10));
+pub(super) fn f22_a_batch_in_which_too_many_die_stops_and_goes_on_when_told(store: Store) {
+    let scene = Scene::new(store, 8, Manner::after(5, 10));
     let calm = scene.calm();
     let output = scene.enqueuing(&["--max-fails", "2", "--by-path"]).output().unwrap();
     assert!(output.status.success(), "{}", told(&output));
@@ -111,13 +109,12 @@ fn f22_a_batch_in_which_too_many_die_stops_and_goes_on_when_told() {
     assert!(ended(scene.hire(None), PATIENCE).success(), "{}", scene.words());
     let mut line = Line::default();
     scene.settle(&calm, &mut line);
-    line.print("F22 max-fails");
+    line.print(store, "F22 max-fails");
     assert_eq!(line.repeated, 0);
 }
 
-#[test]
-fn f22_a_budget_is_never_overspent_and_a_larger_one_goes_on() {
-    let scene = Scene::new(6, Manner::after(5, 10));
+pub(super) fn f22_a_budget_is_never_overspent_and_a_larger_one_goes_on(store: Store) {
+    let scene = Scene::new(store, 6, Manner::after(5, 10));
     let calm = scene.calm();
     let prices = "[prices.\"eye\"]\ninput = 1.0\noutput = 4.0\n\n[prices.\"mouth\"]\ninput = 1.0\noutput = 4.0\n";
     tableround::blobs::write_atomic(
@@ -138,6 +135,6 @@ fn f22_a_budget_is_never_overspent_and_a_larger_one_goes_on() {
     assert!(ended(scene.hire(None), PATIENCE).success(), "{}", scene.words());
     let mut line = Line::default();
     scene.settle(&calm, &mut line);
-    line.print("F22 max-cost");
+    line.print(store, "F22 max-cost");
     assert_eq!(line.repeated, 0);
 }

@@ -36,7 +36,7 @@ impl RedisServer {
     fn start_in(home: TempDir, is_tls: bool) -> Option<Self> {
         for _ in 0..PORTS_TRIED {
             let port = free_port();
-            match launch(home.path(), port, is_tls) {
+            match launch(home.path(), port, is_tls, &[]) {
                 Ok(Some(child)) => return Some(Self { child, port, home, is_tls }),
                 // Somebody else took the port in between.
                 Ok(None) => {}
@@ -67,11 +67,22 @@ impl RedisServer {
         self.child.wait().unwrap();
     }
 
+    /// Starts it again after its end, on the same port, with what its disk holds and with these
+    /// options more. It takes writes when this returns.
+    pub(crate) fn start_again(&mut self, options: &[&str]) {
+        let child = launch(self.home.path(), self.port, self.is_tls, options).unwrap();
+        self.child = child.expect("the port was ours");
+    }
+
     /// Kills the server and starts it again on the same port with what its disk holds.
     pub(crate) fn restart(&mut self) {
         self.stop();
-        let child = launch(self.home.path(), self.port, self.is_tls).unwrap();
-        self.child = child.expect("the port was ours");
+        self.start_again(&[]);
+    }
+
+    /// The file to which it appends what changes.
+    pub(crate) fn append_only_file(&self) -> PathBuf {
+        self.home.path().join("appendonlydir/appendonly.aof.1.incr.aof")
     }
 }
 
@@ -95,7 +106,12 @@ fn free_port() -> u16 {
 }
 
 /// A server that accepts connections; none if it ended before.
-fn launch(home: &Path, port: u16, is_tls: bool) -> std::io::Result<Option<Child>> {
+fn launch(
+    home: &Path,
+    port: u16,
+    is_tls: bool,
+    options: &[&str],
+) -> std::io::Result<Option<Child>> {
     let mut server = Command::new("redis-server");
     server
         .args(["--bind", "127.0.0.1", "--save", "", "--daemonize", "no"])
@@ -114,7 +130,7 @@ fn launch(home: &Path, port: u16, is_tls: bool) -> std::io::Result<Option<Child>
     } else {
         server.args(["--port", &port.to_string()]);
     }
-    let mut child = server.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+    let mut child = server.args(options).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let is_ready = |line: &String| line.contains("Ready to accept connections");
     if lines.by_ref().map_while(Result::ok).any(|line| is_ready(&line)) {
