@@ -4,7 +4,9 @@ use super::scene::{BATCH, PATIENCE, Scene, Store, ended};
 use super::{Line, wait_until};
 use crate::support::program::told;
 use crate::support::provider_server::Manner;
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
+use tableround::domain::cost::MicroUsd;
 use tableround::domain::job::StateName;
 
 /// The stages of a glance that ask somebody, and the calls before each.
@@ -57,30 +59,31 @@ pub(super) fn f22_a_paused_batch_finishes_what_runs_starts_nothing_and_goes_on_w
     store: Store,
 ) {
     let mut line = Line::default();
-    let scene = Scene::new(store, 8, Manner::after(50, 150));
-    let calm = scene.calm();
-    scene.enqueue();
-    let worker = scene.worker(&["--concurrency", "2", "--max-calls", "4"]);
-    let worker = scene.spawn(worker);
-    scene.wait_for_calls(1);
-    let output = scene.command(&["pause", BATCH]).output().unwrap();
-    assert!(output.status.success(), "{}", told(&output));
-    let running = scene.jobs(&[StateName::Running]).len();
-    assert!(running <= 2);
-    wait_until("what runs is done", PATIENCE, || scene.jobs(&[StateName::Running]).is_empty());
-    let (seen, left) = (scene.server.seen().len(), scene.jobs(&[StateName::Queued]).len());
-    assert!(left >= 5, "{left} are left");
-    std::thread::park_timeout(Duration::from_millis(1500));
-    assert_eq!(scene.server.seen().len(), seen, "nothing starts in a pause");
-    let status = scene.command(&["status"]).output().unwrap();
-    assert!(String::from_utf8_lossy(&status.stdout).contains("paused"), "{}", told(&status));
-    let output = scene.command(&["resume", BATCH]).output().unwrap();
-    assert!(output.status.success(), "{}", told(&output));
-    wait_until("all are done", PATIENCE, || scene.jobs(&[StateName::Completed]).len() == 8);
-    super::scene::signal(&worker, rustix::process::Signal::TERM);
-    ended(worker, PATIENCE);
-    scene.settle(&calm, &mut line);
-    line.print(store, "F22 pause and resume");
+    for (stage, before) in STAGES {
+        let scene = Scene::new(store, 3, Manner::after(300, 100));
+        let calm = scene.calm();
+        scene.server.hurry(before);
+        scene.enqueue();
+        let worker = scene.worker(&["--concurrency", "1", "--max-calls", "4"]);
+        let worker = scene.spawn(worker);
+        wait_for_stage(&scene, stage);
+        let output = scene.command(&["pause", BATCH]).output().unwrap();
+        assert!(output.status.success(), "{}", told(&output));
+        wait_until("what runs is done", PATIENCE, || scene.jobs(&[StateName::Running]).is_empty());
+        let (seen, left) = (scene.server.seen().len(), scene.jobs(&[StateName::Queued]).len());
+        assert_eq!(left, 2, "{stage}: one was running, and is completed");
+        std::thread::park_timeout(Duration::from_millis(1500));
+        assert_eq!(scene.server.seen().len(), seen, "{stage}: nothing starts in a pause");
+        let status = scene.command(&["status"]).output().unwrap();
+        assert!(String::from_utf8_lossy(&status.stdout).contains("paused"), "{}", told(&status));
+        let output = scene.command(&["resume", BATCH]).output().unwrap();
+        assert!(output.status.success(), "{}", told(&output));
+        wait_until("all are done", PATIENCE, || scene.jobs(&[StateName::Completed]).len() == 3);
+        super::scene::signal(&worker, rustix::process::Signal::TERM);
+        ended(worker, PATIENCE);
+        scene.settle(&calm, &mut line);
+    }
+    line.print(store, "F22 pause and resume at each stage");
     assert_eq!(line.repeated, 0);
 }
 
@@ -122,19 +125,28 @@ pub(super) fn f22_a_budget_is_never_overspent_and_a_larger_one_goes_on(store: St
         prices.as_bytes(),
     )
     .unwrap();
-    let output = scene.enqueuing(&["--max-cost", "0.05"]).output().unwrap();
-    assert!(output.status.success(), "{}", told(&output));
-    let words = ["--drain", "--max-wait", "0s", "--concurrency", "8", "--max-calls", "8"];
-    let output = scene.worker(&words).output().unwrap();
-    assert_eq!(output.status.code(), Some(6), "{}", told(&output));
-    let row = scene.summary().batches.remove(0);
-    assert!(row.spent.0 > 0 && row.spent.0 + row.reserved.0 <= 50_000, "{row:?}");
+    // A little more each time, until every stage was one at which the money ended.
+    let mut ended_at = BTreeSet::new();
+    let mut budget = MicroUsd(1000);
+    while ended_at.len() < STAGES.len() {
+        let output = scene.enqueuing(&["--max-cost", &budget.to_string()]).output().unwrap();
+        assert!(output.status.success(), "{}", told(&output));
+        assert!(scene.command(&["resume", BATCH]).output().unwrap().status.success());
+        let words = ["--drain", "--max-wait", "0s", "--concurrency", "2", "--max-calls", "8"];
+        let output = scene.worker(&words).output().unwrap();
+        assert_eq!(output.status.code(), Some(6), "{ended_at:?} {}", told(&output));
+        let row = scene.summary().batches.remove(0);
+        assert!(row.spent.0 + row.reserved.0 <= budget.0, "{budget} {row:?}");
+        let queued = scene.jobs(&[StateName::Queued]);
+        ended_at.extend(queued.into_iter().map(|job| job.progress.stage));
+        budget.0 += 1500;
+    }
     let output = scene.enqueuing(&["--max-cost", "50"]).output().unwrap();
     assert!(output.status.success(), "{}", told(&output));
     assert!(scene.command(&["resume", BATCH]).output().unwrap().status.success());
     assert!(ended(scene.hire(None), PATIENCE).success(), "{}", scene.words());
     let mut line = Line::default();
     scene.settle(&calm, &mut line);
-    line.print(store, "F22 max-cost");
+    line.print(store, "F22 max-cost at each stage");
     assert_eq!(line.repeated, 0);
 }
