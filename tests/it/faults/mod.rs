@@ -6,8 +6,13 @@
 
 mod checker;
 mod disk;
+mod hosts;
 mod inputs;
 mod killing;
+mod mixed;
+mod network;
+mod night;
+mod outages;
 mod poison;
 mod provider;
 mod scene;
@@ -62,6 +67,22 @@ faults! { redis(super::redis_here()):
     killing::f2_asked_once_a_worker_repeats_nothing_and_asked_twice_it_gives_back_at_once,
     killing::f3_a_new_worker_with_the_number_of_a_dead_one_is_not_taken_for_it,
     killing::f4_a_worker_that_wakes_up_late_doubles_nothing,
+    hosts::f11_a_host_whose_cable_was_pulled_goes_on_when_it_is_back,
+    hosts::hosts_in_network_namespaces_make_what_one_machine_makes,
+    hosts::hosts_without_a_shared_folder_make_what_one_machine_makes,
+    mixed::f12_workers_whose_clocks_are_an_hour_off_lose_and_double_nothing,
+    mixed::f21_a_worker_older_than_the_ledger_refuses_and_touches_nothing,
+    mixed::f24_whatever_happens_in_whatever_order_nothing_is_lost,
+    network::f6_resets_again_and_again_lose_nothing,
+    network::f11_a_worker_that_is_cut_off_doubles_nothing,
+    network::f11_a_worker_that_is_heard_and_hears_nothing_doubles_nothing,
+    network::f20_a_slow_link_is_only_slow,
+    outages::f5_a_redis_that_restarts_in_good_order_costs_nothing,
+    outages::f5_a_redis_that_is_killed_loses_no_more_than_it_says,
+    outages::f7_a_redis_that_is_full_is_waited_for,
+    outages::f8_a_redis_that_takes_no_writes_is_waited_for,
+    outages::f8_a_redis_that_is_still_loading_is_waited_for,
+    outages::f9_a_redis_that_hangs_past_the_leases_is_waited_for,
     poison::f13_a_job_that_panics_is_dead_after_three_times_and_hurts_nobody,
     poison::f13_a_job_that_aborts_is_dead_after_three_times_alone_and_hurts_nobody,
     poison::f13_a_job_that_never_ends_is_dead_after_three_deadlines_alone,

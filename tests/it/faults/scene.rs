@@ -24,8 +24,10 @@ pub(super) const BATCH: &str = "night";
 pub(super) const CALLS: usize = 4;
 /// How a worker works that is hired for a night.
 pub(super) const DRAINING: [&str; 5] = ["--drain", "--concurrency", "4", "--max-calls", "4"];
+/// A service that is not on the same machine wants a key, and this one looks at none.
+const KEY: (&str, &str) = ("OPENAI_API_KEY", "nobody-looks-at-it");
 /// The machine on which results are collected.
-const COLLECTOR: &str = "collector";
+pub(super) const COLLECTOR: &str = "collector";
 /// The queue that is used when none is named.
 const QUEUE: &str = "tableround";
 /// Far more than anything here takes on a busy machine.
@@ -69,15 +71,24 @@ impl Scene {
 
     /// A scene with pictures of these names, each different.
     pub(super) fn with(store: Store, pictures: Vec<String>, manner: Manner) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        for (number, name) in pictures.iter().enumerate() {
-            paint(&folder.path().join(name), number);
-        }
-        let server = ProviderServer::start(folder.path(), manner);
         let redis = match store {
             Store::Embedded => None,
             Store::Redis => Some(RedisServer::start().expect("it has started here before")),
         };
+        Self::around(redis, pictures, |folder| ProviderServer::start(folder, manner))
+    }
+
+    /// The same around a Redis that runs already, with a provider of one's own.
+    pub(super) fn around(
+        redis: Option<RedisServer>,
+        pictures: Vec<String>,
+        provider: impl FnOnce(&Path) -> ProviderServer,
+    ) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for (number, name) in pictures.iter().enumerate() {
+            paint(&folder.path().join(name), number);
+        }
+        let server = provider(folder.path());
         let runtime = tokio::runtime::Runtime::new().unwrap();
         Self { folder, server, redis, pictures, machines: AtomicUsize::new(0), runtime }
     }
@@ -85,18 +96,29 @@ impl Scene {
     /// The same pictures, worked on by one machine without any fault.
     pub(super) fn calm(&self) -> Self {
         let calm = Self::with(Store::Embedded, self.pictures.clone(), Manner::after(0, 1));
-        calm.enqueue();
-        let mut worker = calm.worker(&["--drain", "--concurrency", "16", "--max-calls", "16"]);
+        calm.pass();
+        calm
+    }
+
+    /// Works on everything, in peace.
+    pub(super) fn pass(&self) {
+        self.enqueue();
+        let mut worker = self.worker(&["--drain", "--concurrency", "16", "--max-calls", "16"]);
         let output = worker.output().unwrap();
         assert!(output.status.success(), "{}", told(&output));
-        calm.collect();
-        assert_eq!(calm.server.repeated(), 0, "no two questions of these pictures are the same");
-        calm
+        self.collect();
+        assert_eq!(self.server.repeated(), 0, "no two questions of these pictures are the same");
+    }
+
+    /// The Redis of a night that has one.
+    pub(super) fn redis_mut(&mut self) -> &mut RedisServer {
+        self.redis.as_mut().expect("this fault is one of Redis")
     }
 
     /// A command where the pictures are.
     pub(super) fn command(&self, words: &[&str]) -> Command {
         let mut command = tableround(self.folder.path());
+        command.env(KEY.0, KEY.1);
         if let Some(redis) = &self.redis {
             command.env("TABLEROUND_REDIS", redis.url());
         }
@@ -109,6 +131,7 @@ impl Scene {
         let folder = self.folder.path().join(machine);
         std::fs::create_dir_all(folder.join("tmp")).unwrap();
         let mut command = tableround(&folder);
+        command.env(KEY.0, KEY.1);
         command.env("TMPDIR", folder.join("tmp")).env("TABLEROUND_REDIS", url);
         command
     }
@@ -127,9 +150,14 @@ impl Scene {
         let output = self.enqueuing(&[]).output().unwrap();
         assert!(output.status.success(), "{}", told(&output));
         if self.redis.is_some() {
-            for picture in &self.pictures {
-                std::fs::remove_file(self.folder.path().join(picture)).unwrap();
-            }
+            self.delete_originals();
+        }
+    }
+
+    /// Nobody may need the files of the producer any more.
+    pub(super) fn delete_originals(&self) {
+        for picture in &self.pictures {
+            std::fs::remove_file(self.folder.path().join(picture)).unwrap();
         }
     }
 
@@ -141,13 +169,16 @@ impl Scene {
                 command.args(words);
                 command
             }
-            Some(redis) => {
-                let number = self.machines.fetch_add(1, Ordering::SeqCst);
-                let mut command = self.elsewhere(&format!("machine-{number}"), &redis.url());
-                command.arg("worker").args(words);
-                command
-            }
+            Some(redis) => self.worker_over(&redis.url(), words),
         }
+    }
+
+    /// A worker on a new machine that reaches the Redis by this URL.
+    pub(super) fn worker_over(&self, url: &str, words: &[&str]) -> Command {
+        let number = self.machines.fetch_add(1, Ordering::SeqCst);
+        let mut command = self.elsewhere(&format!("machine-{number}"), url);
+        command.arg("worker").args(words);
+        command
     }
 
     /// A worker that runs until everything is done.
@@ -157,6 +188,11 @@ impl Scene {
             worker.env("TABLEROUND_FAILPOINT", failpoint);
         }
         self.spawn(worker)
+    }
+
+    /// The same over another way to the Redis.
+    pub(super) fn hire_over(&self, url: &str) -> Process {
+        self.spawn(self.worker_over(url, &DRAINING))
     }
 
     /// Starts a worker; what it says is kept.
@@ -269,6 +305,11 @@ impl Scene {
     /// Collects, and compares with what went in and with an undisturbed night.
     pub(super) fn settle(&self, calm: &Self, line: &mut Line) {
         self.collect();
+        self.compare(calm, line);
+    }
+
+    /// Compares what was collected.
+    pub(super) fn compare(&self, calm: &Self, line: &mut Line) {
         let all: BTreeSet<String> = self.pictures.iter().cloned().collect();
         let verdict = checker::check(&all, &all, &self.exports());
         let good =

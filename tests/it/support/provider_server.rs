@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Write;
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -161,6 +162,11 @@ pub(crate) struct ProviderServer {
 
 impl ProviderServer {
     pub(crate) fn start(folder: &Path, manner: Manner) -> Self {
+        Self::start_at(Ipv4Addr::LOCALHOST, folder, manner)
+    }
+
+    /// The same where other machines can reach it.
+    pub(crate) fn start_at(address: Ipv4Addr, folder: &Path, manner: Manner) -> Self {
         let log_path = folder.join("provider.log");
         let log = Arc::new(Log {
             file: Mutex::new(File::options().create(true).append(true).open(&log_path).unwrap()),
@@ -178,7 +184,7 @@ impl ProviderServer {
             .build()
             .unwrap();
         let router = rehearsal::router().layer(from_fn_with_state(Arc::clone(&log), witness));
-        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+        let listener = runtime.block_on(tokio::net::TcpListener::bind((address, 0))).unwrap();
         let base_url = format!("http://{}/v1", listener.local_addr().unwrap());
         runtime.spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self { base_url, log, runtime: Some(runtime) }
