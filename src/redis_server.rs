@@ -5,7 +5,7 @@
 use redis::aio::{ConnectionManager, ConnectionManagerConfig, PubSub};
 use redis::io::tcp::TcpSettings;
 use redis::io::tcp::socket2::TcpKeepalive;
-use redis::{Client, Connection, IntoConnectionInfo, RedisError};
+use redis::{Client, Connection, IntoConnectionInfo, RedisError, TlsCertificates};
 use std::time::Duration;
 
 /// A server that does not take a connection by then is away.
@@ -23,13 +23,17 @@ const RECONNECTS: usize = 3;
 const RECONNECT_PAUSE_MIN: Duration = Duration::from_millis(100);
 const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(1);
 
-/// Why a URL is not one of a Redis server.
+/// Why a server cannot even be tried.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "this is not the URL of a Redis server: write redis://[[user]:password@]host[:port][/database], \
-     or rediss:// for TLS"
-)]
-pub struct UrlError(#[source] RedisError);
+pub enum UrlError {
+    #[error(
+        "this is not the URL of a Redis server: write \
+         redis://[[user]:password@]host[:port][/database], or rediss:// for TLS"
+    )]
+    Url(#[source] RedisError),
+    #[error("an authority to trust (--redis-ca) is one or more certificates in PEM, for rediss://")]
+    Authority(#[source] RedisError),
+}
 
 /// A server by its address. Nothing is connected before somebody asks.
 #[derive(Debug, Clone)]
@@ -41,10 +45,22 @@ pub struct Server {
 impl Server {
     /// Reads `redis://` and `rediss://` URLs with user, password and database number.
     pub fn at(url: &str) -> Result<Self, UrlError> {
+        Self::trusting(url, None)
+    }
+
+    /// The same; a server with TLS must be vouched for by this authority (certificates in PEM), or
+    /// by one of the system's where none is given.
+    pub fn trusting(url: &str, authority: Option<Vec<u8>>) -> Result<Self, UrlError> {
         // TLS needs a provider; the process may have installed the same one before us.
         drop(rustls::crypto::ring::default_provider().install_default());
-        let address = url.into_connection_info().map_err(UrlError)?;
-        let client = Client::open(address.set_tcp_settings(tcp())).map_err(UrlError)?;
+        let address = url.into_connection_info().map_err(UrlError::Url)?.set_tcp_settings(tcp());
+        let client = match authority {
+            None => Client::open(address).map_err(UrlError::Url),
+            Some(authority) => {
+                let trusted = TlsCertificates { client_tls: None, root_cert: Some(authority) };
+                Client::build_with_tls(address, trusted).map_err(UrlError::Authority)
+            }
+        }?;
         let scheme = url.split_once("://").map_or("redis", |(scheme, _)| scheme);
         let info = client.get_connection_info();
         let place = format!("{scheme}://{}/{}", info.addr(), info.redis_settings().db());
@@ -105,6 +121,14 @@ mod tests {
         check("redis://h", "redis://h:6379/0");
         check("redis://:secret@h:7000/2", "redis://h:7000/2");
         check("rediss://ann:secret@h/1", "rediss://h:6379/1");
+    }
+
+    #[test]
+    fn an_authority_is_certificates_and_only_for_tls() {
+        for (url, pem) in [("redis://h", "x"), ("rediss://h", "-----BEGIN CERTIFICATE-----\nx\n")] {
+            let error = Server::trusting(url, Some(pem.into())).unwrap_err();
+            assert!(error.to_string().contains("--redis-ca"), "{url}: {error}");
+        }
     }
 
     #[test]

@@ -2,11 +2,15 @@
 
 mod atomic;
 mod dir;
+mod objects;
 mod redis;
+mod room;
 
 pub use self::redis::{CAP_BYTES, Redis};
 pub use atomic::{create_folders, write_atomic};
 pub use dir::Dir;
+pub use objects::{AddressError, Objects, PATIENCE, Trouble};
+pub use room::{Limit, Room};
 
 use crate::redis_server::Server;
 use bytes::Bytes;
@@ -14,6 +18,7 @@ use sha2::{Digest, Sha256};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What keeps a blob from being written or read.
 #[derive(Debug, thiserror::Error)]
@@ -41,12 +46,40 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    #[error(
-        "{bytes} bytes do not fit into what Redis may hold for this queue ({cap_bytes} bytes): \
-         keep pictures in a folder that all machines see (--blobs file:///mnt/share), let workers \
-         read them where they are (--by-path), or export finished batches and prune them"
-    )]
-    Full { bytes: u64, cap_bytes: u64 },
+    #[error("`{place}` is no home for pictures")]
+    Address { place: String, source: AddressError },
+    #[error("cannot {doing} a blob in {place}: {trouble}")]
+    Objects {
+        /// What was being done, e.g. `write`.
+        doing: &'static str,
+        place: String,
+        trouble: Trouble,
+        #[source]
+        source: Box<::object_store::Error>,
+    },
+    #[error("pictures of {bytes} bytes do not fit: {room}")]
+    Full {
+        /// What was to be kept: the blob, or the pictures counted until it was clear.
+        bytes: u64,
+        room: Room,
+    },
+}
+
+impl Error {
+    /// What a person can do about it; empty where nothing can be said.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::NotADigest(_) | Self::Missing(_) | Self::Torn { .. } => "",
+            Self::Io { .. } => "check the disk and the rights on the folder, then try again",
+            Self::Server { .. } => "`tableround doctor` says what is wrong; then try again",
+            Self::Address { .. } => {
+                "s3://bucket/prefix with AWS_ENDPOINT for any service that speaks S3, \
+                 file:///mnt/share for a folder that all machines see, or redis"
+            }
+            Self::Objects { trouble, .. } => trouble.hint(),
+            Self::Full { room, .. } => room.hint(),
+        }
+    }
 }
 
 /// The result of a blob call.
@@ -59,6 +92,8 @@ pub enum Blobs {
     Dir(Dir),
     /// A queue's part of a Redis.
     Redis(Arc<Redis>),
+    /// A bucket, or a part of one.
+    Objects(Arc<Objects>),
 }
 
 impl Blobs {
@@ -72,11 +107,16 @@ impl Blobs {
         Self::Redis(Arc::new(Redis::new(server, queue, cap_bytes)))
     }
 
-    /// How many bytes more may be put; none where only the disk sets a limit. What is to be queued
+    /// Blobs in an object store; see [`Objects::new`].
+    pub fn objects(url: &str, variables: &[(String, String)], patience: Duration) -> Result<Self> {
+        Objects::new(url, variables, patience).map(|objects| Self::Objects(Arc::new(objects)))
+    }
+
+    /// How many bytes more may be put; none where only a disk sets a limit. What is to be queued
     /// is measured against it before.
-    pub fn room(&self) -> Result<Option<u64>> {
+    pub fn room(&self) -> Result<Option<Room>> {
         match self {
-            Self::Dir(_) => Ok(None),
+            Self::Dir(_) | Self::Objects(_) => Ok(None),
             Self::Redis(redis) => redis.room().map(Some),
         }
     }
@@ -87,6 +127,7 @@ impl Blobs {
         match self {
             Self::Dir(dir) => dir.put(bytes),
             Self::Redis(redis) => redis.put(bytes),
+            Self::Objects(objects) => objects.put(bytes),
         }
     }
 
@@ -95,6 +136,7 @@ impl Blobs {
         match self {
             Self::Dir(dir) => dir.get(digest),
             Self::Redis(redis) => redis.get(digest),
+            Self::Objects(objects) => objects.get(digest),
         }
     }
 
@@ -103,6 +145,7 @@ impl Blobs {
         match self {
             Self::Dir(dir) => dir.has(digest),
             Self::Redis(redis) => redis.has(digest),
+            Self::Objects(objects) => objects.has(digest),
         }
     }
 
@@ -111,6 +154,7 @@ impl Blobs {
         match self {
             Self::Dir(dir) => dir.remove(digest),
             Self::Redis(redis) => redis.remove(digest),
+            Self::Objects(objects) => objects.remove(digest),
         }
     }
 }

@@ -3,7 +3,7 @@
 //! A blob is a list of pieces. It is uploaded under a name of its own, which expires, and renamed
 //! when it is whole: a blob that is there is complete.
 
-use super::{Error, Result, check_digest, digest};
+use super::{Error, Limit, Result, Room, check_digest, digest};
 use crate::redis_server::Server;
 use ::redis::{Connection, RedisError, RedisResult, Script};
 use bytes::{Bytes, BytesMut};
@@ -68,7 +68,7 @@ impl Redis {
         })?;
         match outcome.as_str() {
             "kept" => Ok(name),
-            "full" => Err(Error::Full { bytes: length, cap_bytes: self.cap_bytes }),
+            "full" => Err(Error::Full { bytes: length, room: self.room()? }),
             _ => Err(self.failure("write", "the upload expired half-way".into())),
         }
     }
@@ -105,11 +105,17 @@ impl Redis {
         })
     }
 
-    /// Bytes that may still be put.
-    pub(super) fn room(&self) -> Result<u64> {
-        let used: Option<u64> = self
-            .call("measure", |connection| ::redis::cmd("GET").arg(self.sum()).query(connection))?;
-        Ok(self.cap_bytes.saturating_sub(used.unwrap_or(0)))
+    /// What may still be put, under the cap and under the server's own limit.
+    pub(super) fn room(&self) -> Result<Room> {
+        let (used, memory) = self.call("measure", |connection| {
+            let used: Option<u64> = ::redis::cmd("GET").arg(self.sum()).query(connection)?;
+            let memory: String = ::redis::cmd("INFO").arg("memory").query(connection)?;
+            Ok((used.unwrap_or(0), memory))
+        })?;
+        let cap_bytes = self.cap_bytes;
+        let of_cap =
+            Room { bytes: cap_bytes.saturating_sub(used), limit: Limit::Cap { cap_bytes } };
+        Ok(Room::of_memory(&memory).into_iter().fold(of_cap, Room::smaller))
     }
 
     fn blob(&self, name: &str) -> String {

@@ -91,8 +91,17 @@ impl From<ledger::Error> for CliError {
 
 impl From<blobs::Error> for CliError {
     fn from(error: blobs::Error) -> Self {
-        Self::of("ledger.unreachable", ExitCode::Unreachable, &error)
-            .hint("check the disk and the rights on the data folder, then try again")
+        let (code, exit) = match &error {
+            blobs::Error::Address { .. } => ("config.invalid", ExitCode::Usage),
+            blobs::Error::Full { .. } => ("input.too_large", ExitCode::Usage),
+            blobs::Error::NotADigest(_)
+            | blobs::Error::Missing(_)
+            | blobs::Error::Torn { .. }
+            | blobs::Error::Io { .. }
+            | blobs::Error::Server { .. }
+            | blobs::Error::Objects { .. } => ("ledger.unreachable", ExitCode::Unreachable),
+        };
+        Self::of(code, exit, &error).hint(error.hint())
     }
 }
 

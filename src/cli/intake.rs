@@ -159,7 +159,8 @@ fn check(
     Ok(Checked { input, picture })
 }
 
-fn read(input: &Input, bytes_max: u64) -> Result<Vec<u8>, (&'static str, String)> {
+/// The bytes of an input, or why there are none: a code and a reason.
+pub fn read(input: &Input, bytes_max: u64) -> Result<Vec<u8>, (&'static str, String)> {
     let unreadable = |error: std::io::Error| ("input.unreadable", error.to_string());
     let size = std::fs::metadata(&input.path).map_err(unreadable)?.len();
     if size > bytes_max {

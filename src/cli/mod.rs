@@ -7,6 +7,7 @@ pub mod inputs;
 pub mod freeze;
 pub mod estimate;
 pub mod intake;
+pub mod room;
 pub mod session;
 pub mod failures;
 pub mod logs;

@@ -5,7 +5,7 @@ use super::errors::CliError;
 use super::exit::ExitCode;
 use super::logs::Logs;
 use super::session::Home;
-use crate::blobs::Blobs;
+use crate::blobs::{Blobs, PATIENCE};
 use crate::config::{
     BlobsChoice, Config, Environment, LedgerChoice, Loaded, LogFormat, LogLevel, Logging, Places,
     Price, Providers, Service,
@@ -35,9 +35,6 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, fmt};
 
-/// The room for pictures in one queue's Redis, in bytes.
-const REDIS_BLOBS_BYTES_MAX: u64 = 1 << 30;
-
 /// What surrounds a command.
 #[derive(Debug, Clone)]
 pub struct Setting {
@@ -46,6 +43,12 @@ pub struct Setting {
     pub keys: BTreeMap<String, SecretString>,
     pub prices: Arc<Prices>,
     pub confirm_above: MicroUsd,
+    /// What pictures and images may fill in the queue's Redis.
+    pub redis_bytes_max: u64,
+    /// Whom to trust for `rediss://`, if not the system's authorities.
+    redis_ca: Option<PathBuf>,
+    /// Endpoint, region and credentials of an object store.
+    object_store: BTreeMap<String, SecretString>,
     pub lease: Duration,
     pub json: bool,
     pub quiet: bool,
@@ -95,6 +98,9 @@ impl Setting {
             keys,
             prices: Arc::new(Prices::new(prices.collect())),
             confirm_above: limits.map_or(MicroUsd(0), |limits| limits.confirm_above_usd),
+            redis_bytes_max: global.redis_bytes_max,
+            redis_ca: global.redis_ca.clone(),
+            object_store: environment.secrets("AWS_"),
             lease: LEASE,
             json: terminal.json,
             quiet: terminal.quiet,
@@ -136,30 +142,62 @@ impl Setting {
 
     async fn open(&self) -> Result<Home, CliError> {
         let queue = &self.places.queue;
-        let (ledger, server): (Arc<dyn Ledger>, _) = match &self.places.ledger {
-            LedgerChoice::Embedded { path } => (Arc::new(Sqlite::open(path)?), None),
-            LedgerChoice::Redis { url } => {
-                let server = Server::at(url.expose_secret())
-                    .map_err(|error| CliError::of("config.invalid", ExitCode::Usage, &error))?;
-                (Arc::new(Redis::open(&server, queue).await?), Some(server))
+        let server = self.server()?;
+        let ledger: Arc<dyn Ledger> = match (&self.places.ledger, &server) {
+            (LedgerChoice::Redis { .. }, Some(server)) => {
+                Arc::new(Redis::open(server, queue).await?)
             }
+            (LedgerChoice::Redis { .. }, None) => {
+                return Err(CliError::internal("a ledger in Redis has no server"));
+            }
+            (LedgerChoice::Embedded { path }, _) => Arc::new(Sqlite::open(path)?),
         };
-        let blobs = match (&self.places.blobs, &server) {
-            (BlobsChoice::Dir(folder), _) => Blobs::dir(folder),
-            (BlobsChoice::Url(url), _) => Blobs::dir(&folder_of(url)?),
-            (BlobsChoice::Redis, Some(server)) => {
-                Blobs::redis(server.clone(), queue, REDIS_BLOBS_BYTES_MAX)
-            }
-            (BlobsChoice::Redis, None) => {
-                return Err(CliError::config("--blobs redis needs a ledger in Redis")
-                    .hint("add --redis URL, or leave out --blobs"));
-            }
-        };
+        let blobs = self.blobs(server.as_ref())?;
         let carrier = server.map(|server| (server, queue.clone()));
         if let Some(logs) = &self.logs {
             logs.begin();
         }
         Ok(Home { ledger, blobs, carrier })
+    }
+
+    /// The Redis that was chosen for the ledger, if one was.
+    pub fn server(&self) -> Result<Option<Server>, CliError> {
+        let LedgerChoice::Redis { url } = &self.places.ledger else { return Ok(None) };
+        let authority = self.redis_ca.as_ref().map(|path| {
+            std::fs::read(path).map_err(|error| {
+                CliError::config(format!("cannot read {}: {error}", path.display()))
+                    .hint("--redis-ca names a PEM file with the authority's certificate")
+            })
+        });
+        let server = Server::trusting(url.expose_secret(), authority.transpose()?);
+        let server =
+            server.map_err(|error| CliError::of("config.invalid", ExitCode::Usage, &error))?;
+        Ok(Some(server))
+    }
+
+    /// Where pictures and images are, as they were chosen.
+    pub fn blobs(&self, server: Option<&Server>) -> Result<Blobs, CliError> {
+        match (&self.places.blobs, server) {
+            (BlobsChoice::Dir(folder), _) => Ok(Blobs::dir(folder)),
+            (BlobsChoice::Url(url), _) => match url.strip_prefix("file://") {
+                Some(folder) => Ok(Blobs::dir(Path::new(folder))),
+                None => Ok(Blobs::objects(url, &self.object_store(), PATIENCE)?),
+            },
+            (BlobsChoice::Redis, Some(server)) => {
+                Ok(Blobs::redis(server.clone(), &self.places.queue, self.redis_bytes_max))
+            }
+            (BlobsChoice::Redis, None) => {
+                Err(CliError::config("--blobs redis needs a ledger in Redis")
+                    .hint("add --redis URL, or leave out --blobs"))
+            }
+        }
+    }
+
+    fn object_store(&self) -> Vec<(String, String)> {
+        let told = |(name, value): (&String, &SecretString)| {
+            (name.clone(), value.expose_secret().to_owned())
+        };
+        self.object_store.iter().map(told).collect()
     }
 
     /// How a suspect is run in a process of its own.
@@ -230,14 +268,6 @@ impl Setting {
             Kind::Lines(screen, self.look)
         })
     }
-}
-
-/// The folder of a `file://` URL.
-fn folder_of(url: &str) -> Result<PathBuf, CliError> {
-    url.strip_prefix("file://").map(PathBuf::from).ok_or_else(|| {
-        CliError::config(format!("pictures cannot be kept at {url}"))
-            .hint("use a folder that all machines see (file:///mnt/share) or --blobs redis")
-    })
 }
 
 /// A known service, as the configuration wants it.

@@ -58,6 +58,12 @@ impl Environment {
         self.get(name).map(SecretString::from)
     }
 
+    /// All variables whose names begin with `prefix`, for whom they are meant and nobody else.
+    pub fn secrets(&self, prefix: &str) -> BTreeMap<String, SecretString> {
+        let named = |name: &str| Some((name.to_owned(), self.secret(name)?));
+        self.names(prefix).filter_map(named).collect()
+    }
+
     /// The names that begin with `prefix`, in order.
     pub(crate) fn names(&self, prefix: &str) -> impl Iterator<Item = &str> {
         self.0.keys().filter_map(|name| name.to_str()).filter(move |name| name.starts_with(prefix))

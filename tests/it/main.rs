@@ -14,6 +14,7 @@ mod cli_terminal;
 mod kills;
 mod ledger_conformance;
 mod logs;
+mod machines;
 mod measured;
 mod provider_contract;
 mod readme;

@@ -1,6 +1,7 @@
 //! Groups of flags that several commands have in common.
 #![expect(clippy::doc_markdown, reason = "these comments are help texts, shown as they stand")]
 
+use crate::blobs::CAP_BYTES;
 use crate::config::values::{MaxFails, base_url, blobs, duration, queue, secret};
 use crate::config::{ColorChoice, LogFormat, LogLevel, ServiceWish};
 use crate::domain::cost::MicroUsd;
@@ -33,6 +34,12 @@ pub struct GlobalArgs {
     /// Where pictures live: dir, redis, or a URL such as file:///mnt/share or s3://bucket/prefix
     #[arg(long, global = true, value_name = "dir|redis|URL", value_parser = blobs)]
     pub blobs: Option<String>,
+    /// Bytes that pictures and images may fill in Redis
+    #[arg(long, global = true, value_name = "N", default_value_t = CAP_BYTES)]
+    pub redis_bytes_max: u64,
+    /// For rediss://, trust this authority (a PEM file) and not those of the system
+    #[arg(long, global = true, value_name = "FILE")]
+    pub redis_ca: Option<PathBuf>,
 
     /// The configuration file, instead of ./tableround.toml
     #[arg(long, global = true, value_name = "FILE", help_heading = "GLOBAL")]
@@ -207,6 +214,7 @@ impl GlobalArgs {
     /// which has no place on a command line.
     pub fn variables(&self) -> Vec<(String, OsString)> {
         let Self { data, redis, queue, blobs, config, log_level, log_format, .. } = self;
+        let Self { redis_bytes_max, redis_ca, .. } = self;
         fn named(value: &impl ValueEnum) -> Option<OsString> {
             value.to_possible_value().map(|value| value.get_name().into())
         }
@@ -215,6 +223,8 @@ impl GlobalArgs {
             ("REDIS", redis.as_ref().map(|url| url.expose_secret().into())),
             ("QUEUE", Some(queue.into())),
             ("BLOBS", blobs.as_ref().map(Into::into)),
+            ("REDIS_BYTES_MAX", Some(redis_bytes_max.to_string().into())),
+            ("REDIS_CA", redis_ca.clone().map(PathBuf::into_os_string)),
             ("CONFIG", config.clone().map(PathBuf::into_os_string)),
             ("LOG_LEVEL", named(log_level)),
             ("LOG_FORMAT", named(log_format)),

@@ -8,6 +8,7 @@ use crate::cli::exit::{self, ExitCode};
 use crate::cli::freeze::{self, Wishes};
 use crate::cli::inputs::Input;
 use crate::cli::intake::{self, Intake, Order};
+use crate::cli::room;
 use crate::cli::session::Home;
 use crate::cli::setting::Setting;
 use crate::cli::shapes::{self, Enqueued, Refused};
@@ -156,6 +157,9 @@ pub async fn take_in(setting: &Setting, load: Load, work: &Work) -> Result<Taken
     }
     confirm(setting, &estimate, load.yes)?;
     let home = setting.home().await?;
+    if !load.by_path {
+        room::check(&spec, &home.blobs, &load.inputs).await?;
+    }
     home.blobs.put(&encoded)?;
     let bar = intake_bar(setting, given, "preparing");
     let to = Some((&*home.ledger, &home.blobs));

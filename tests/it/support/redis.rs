@@ -153,9 +153,9 @@ impl Drop for RedisServer {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "where Redis must be there, this name says so")]
-fn not_run<T>(why: &str) -> Option<T> {
-    assert!(std::env::var("TABLEROUND_REQUIRE_REDIS").is_err(), "{why}");
+/// A test without its server fails where all servers must be there, as the test script says.
+pub(super) fn not_run<T>(why: &str) -> Option<T> {
+    assert!(super::variable("TABLEROUND_REQUIRE_REDIS").is_none(), "{why}");
     println!("not run: {why}");
     None
 }
@@ -166,11 +166,14 @@ fn free_port() -> u16 {
 
 impl Seat {
     fn command(&self) -> Command {
+        // Valkey and other releases of Redis are tried by naming them.
+        let program = super::variable("TABLEROUND_TEST_REDIS_SERVER");
+        let program = program.as_deref().unwrap_or("redis-server");
         match self.starter.split_first() {
-            None => Command::new("redis-server"),
+            None => Command::new(program),
             Some((starter, words)) => {
                 let mut command = Command::new(starter);
-                command.args(words).arg("redis-server");
+                command.args(words).arg(program);
                 command
             }
         }
