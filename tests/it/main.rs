@@ -4,6 +4,7 @@
 
 mod architecture;
 mod blobs;
+mod deploy;
 mod doctor;
 mod faults;
 mod cli_batches;
