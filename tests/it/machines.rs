@@ -4,10 +4,11 @@ use crate::support::folders::differences;
 use crate::support::program::{Said, folder_with, put, say, tableround};
 use crate::support::redis::RedisServer;
 use crate::support::s3_server::S3Server;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use tableround::blobs::digest;
 
 const SPEC: [&str; 5] = ["--rehearse", "--job", "glance", "--batch", "b"];
@@ -130,4 +131,83 @@ fn a_set_that_does_not_fit_into_redis_is_refused_before_anything_is_queued() {
     set(0);
     refused(&said.ends(2), "maxmemory");
     enqueue(&["--redis-bytes-max", "4000000"]).ends(0);
+}
+
+/// A worker that is at work until it is told to stop.
+struct Worker(Child);
+
+impl Worker {
+    fn stop(mut self) {
+        let pid = Pid::from_raw(i32::try_from(self.0.id()).unwrap()).unwrap();
+        kill_process(pid, Signal::TERM).unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+/// The lines of the first block of shell in a section of the README.
+fn commands_of(section: &str) -> Vec<String> {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let text = std::fs::read_to_string(readme).unwrap();
+    let (_, section) = text.split_once(&format!("\n## {section}\n")).unwrap();
+    let (_, block) = section.split_once("```sh\n").unwrap();
+    let (block, _) = block.split_once("```").unwrap();
+    let lines = block.lines().map(|line| line.split('#').next().unwrap().trim_end());
+    lines.filter(|line| !line.is_empty()).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_readme_tells_how_several_machines_work_together() {
+    let Some(redis) = RedisServer::start() else { return };
+    // What a reader has instead of the example's address; and nobody here has a key.
+    let variables = [
+        named("TABLEROUND_REDIS", redis.url()),
+        named("TABLEROUND_REHEARSE", "true"),
+        named("TABLEROUND_JOB", "glance"),
+    ];
+    let producer = folder_with(&[]);
+    std::fs::create_dir(producer.path().join("photos")).unwrap();
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/teapot.jpg");
+    let sample = std::fs::read(sample).unwrap();
+    for number in 0..6 {
+        let bytes = [&sample[..], format!("{number}").as_bytes()].concat();
+        put(producer.path().join(format!("photos/p{number}.jpg")), bytes);
+    }
+    let machines = [folder_with(&[]), folder_with(&[])];
+    let elsewhere = folder_with(&[]);
+    let mut workers = Vec::new();
+    for line in commands_of("More than one machine") {
+        let Some(typed) = line.strip_prefix("tableround ") else {
+            assert!(line.starts_with("export TABLEROUND_REDIS="), "{line}");
+            continue;
+        };
+        let typed: Vec<&str> = typed.split_whitespace().collect();
+        match typed[0] {
+            "worker" => {
+                for machine in &machines {
+                    let mut command = on(machine.path(), &variables);
+                    command.args(&typed).stdout(Stdio::null()).stderr(Stdio::null());
+                    workers.push(Worker(command.spawn().unwrap()));
+                }
+            }
+            "enqueue" => {
+                let said = ask(producer.path(), &variables, &typed).ends(0);
+                assert!(said.out.contains(": 6 queued, 0 duplicate, 0 rejected"), "{said:#?}");
+            }
+            _ => {
+                ask(elsewhere.path(), &variables, &typed).ends(0);
+            }
+        }
+    }
+    assert_eq!(workers.len(), 2, "the section starts a worker on each machine");
+    workers.into_iter().for_each(Worker::stop);
+    let exports = elsewhere.path().join("data/exports/autumn.rehearsal");
+    let jobs = crate::support::program::table(&exports.join("jobs.csv"));
+    assert_eq!(jobs.iter().filter(|job| job["state"] == "completed").count(), 6);
 }
