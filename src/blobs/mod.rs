@@ -80,6 +80,21 @@ impl Error {
             Self::Full { room, .. } => room.hint(),
         }
     }
+
+    /// Whether the same call may succeed later: a server that is away, a disk or a home that is
+    /// full.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Server { .. } | Self::Full { .. } => true,
+            Self::Io { source, .. } => {
+                matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+            }
+            Self::Objects { trouble, .. } => *trouble == Trouble::Away,
+            Self::NotADigest(_) | Self::Missing(_) | Self::Torn { .. } | Self::Address { .. } => {
+                false
+            }
+        }
+    }
 }
 
 /// The result of a blob call.

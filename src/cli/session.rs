@@ -5,7 +5,7 @@ use super::exit::ExitCode;
 use crate::blobs::Blobs;
 use crate::domain::event::{Event, EventKind};
 use crate::domain::job::Job;
-use crate::journal::{Desk, Flights};
+use crate::journal::{Desk, Flights, Spool};
 use crate::ledger::{self, Beat, Error, Ledger};
 use crate::provider::gate::Gate;
 use crate::provider::services::Services;
@@ -29,6 +29,8 @@ const GRACE_WATCHED: Duration = Duration::from_secs(30);
 pub struct Home {
     pub ledger: Arc<dyn Ledger>,
     pub blobs: Blobs,
+    /// Where answers wait while the ledger is away.
+    pub spool: Spool,
     /// Where tickets travel between machines: a Redis and the queue's name there.
     pub carrier: Option<(Server, String)>,
 }
@@ -62,6 +64,7 @@ pub async fn session(
     let desk = Desk {
         ledger: Arc::clone(&home.ledger),
         blobs: home.blobs.clone(),
+        spool: home.spool.clone(),
         services,
         gate: Arc::new(Gate::new(max_calls)),
         worker: beat.worker.clone(),

@@ -11,6 +11,7 @@ use crate::config::{
     Price, Providers, Service,
 };
 use crate::domain::cost::MicroUsd;
+use crate::journal::Spool;
 use crate::ledger::{Ledger, Redis, Sqlite};
 use crate::provider;
 use crate::provider::clocks::Timeouts;
@@ -157,7 +158,8 @@ impl Setting {
         if let Some(logs) = &self.logs {
             logs.begin();
         }
-        Ok(Home { ledger, blobs, carrier })
+        let spool = Spool::at(self.places.data.join("spool"));
+        Ok(Home { ledger, blobs, spool, carrier })
     }
 
     /// The Redis that was chosen for the ledger, if one was.

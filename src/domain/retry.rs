@@ -18,6 +18,12 @@ pub const CALL_DELAY_MAX: Duration = Duration::from_secs(8);
 /// The longest wait that is spent holding a job's slot because a service asked for it.
 pub const CALL_WAIT_MAX: Duration = Duration::from_secs(30);
 
+/// Bound on the pause before a ledger that was away once is asked again; doubled with each further
+/// time.
+pub const LEDGER_DELAY_BASE: Duration = Duration::from_millis(200);
+/// A ledger that is back is found within this time.
+pub const LEDGER_DELAY_MAX: Duration = Duration::from_secs(2);
+
 /// How long a job waits after its `attempt`-th failed attempt (from 1).
 ///
 /// A pure function of its arguments: `random` out of `u32::MAX` parts of [`attempt_delay_max`].
@@ -44,6 +50,13 @@ pub fn call_delay(r#try: u32, random: u32, retry_after: Option<Duration>) -> Opt
         Some(asked) if asked <= CALL_WAIT_MAX => Some(asked.max(back_off)),
         Some(_) => None,
     }
+}
+
+/// How long to wait for a ledger that was away so many times in a row (from 1). Never nothing: who
+/// waits for it asks again for ever.
+pub fn ledger_delay(failures: u32, random: u32) -> Duration {
+    let half = bound(LEDGER_DELAY_BASE, LEDGER_DELAY_MAX, failures) / 2;
+    half + jittered(half, random)
 }
 
 /// `base` doubled for every try after the first, up to `max`.
@@ -95,6 +108,14 @@ mod tests {
             let delay = call_delay(count, random, None);
             prop_assert_eq!(delay.is_none(), count >= CALL_TRIES_MAX);
             prop_assert!(delay.unwrap_or_default() <= CALL_DELAY_MAX);
+        }
+
+        #[test]
+        fn a_ledger_is_asked_again_soon_and_never_at_once(
+            failures in 1..u32::MAX, random in any::<u32>(),
+        ) {
+            let delay = ledger_delay(failures, random);
+            prop_assert!(delay >= LEDGER_DELAY_BASE / 2 && delay <= LEDGER_DELAY_MAX);
         }
 
         #[test]

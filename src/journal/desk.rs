@@ -1,12 +1,14 @@
 //! What the attempts of one worker share: ledger, blobs, services, gate, flights, watchers.
 
+use super::patience::{GaveUp, patiently};
+use super::spool::Spool;
 use crate::blobs::{self, Blobs};
 use crate::discussion::Stop;
-use crate::domain::call::{Call, Open, Record, Settle};
+use crate::domain::call::{Call, Open, Record};
 use crate::domain::cost::MicroUsd;
 use crate::domain::event::{Event, EventKind};
 use crate::domain::job::{Job, JobError};
-use crate::ledger::{self, Filter, Ledger, Opened, Settled};
+use crate::ledger::{Filter, Ledger, NewBlock, Opened, Scope, decide};
 use crate::provider::gate::Gate;
 use crate::provider::services::Services;
 use bytes::Bytes;
@@ -16,14 +18,16 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
-/// How often a settle is written again while the ledger does not answer.
-const SETTLE_PAUSE: Duration = Duration::from_millis(500);
+/// How long telling the others that a model wants to be left alone may hold up an answer.
+const TELL_MAX: Duration = Duration::from_secs(2);
 
 /// The writing desk of one worker.
 #[derive(Debug)]
 pub struct Desk {
     pub ledger: Arc<dyn Ledger>,
     pub blobs: Blobs,
+    /// Where answers wait that the ledger does not take.
+    pub spool: Spool,
     pub services: Services,
     pub gate: Arc<Gate>,
     /// This worker's name for this start.
@@ -52,6 +56,24 @@ impl Desk {
         tokio::task::spawn_blocking(move || blobs.get(&digest))
             .await
             .expect("getting a blob does not panic")
+    }
+
+    /// Keeps bytes, and waits while their home is away or full.
+    pub async fn keep_patiently(
+        &self,
+        bytes: Vec<u8>,
+        stop: &CancellationToken,
+    ) -> Result<String, GaveUp<blobs::Error>> {
+        patiently(stop, || self.keep(bytes.clone())).await
+    }
+
+    /// The bytes of that name; waits while their home is away.
+    pub async fn fetch_patiently(
+        &self,
+        digest: &str,
+        stop: &CancellationToken,
+    ) -> Result<Bytes, GaveUp<blobs::Error>> {
+        patiently(stop, || self.fetch(digest)).await
     }
 
     pub(super) fn tell(&self, event: Event) {
@@ -100,50 +122,55 @@ impl Desk {
     pub(super) async fn open(
         &self,
         open: &Open,
-        max_cost: Option<MicroUsd>,
+        has_budget: bool,
+        stop: &CancellationToken,
     ) -> Result<Opened, Stop> {
-        let Some(max) = max_cost else {
-            return self.ledger.open(open.clone()).await.map_err(|error| away(&error));
-        };
+        if !has_budget {
+            return self.record_open(open, stop).await;
+        }
         // One at a time: what one call reserves, the next one sees.
         let _turn = self.budget.lock().await;
-        let summary = self.ledger.summary(Some(&open.batch)).await.map_err(|error| away(&error))?;
-        let used = summary.batches.first().map_or(0, |row| row.spent.0 + row.reserved.0);
-        if used + open.reserved.unwrap_or_default().0 > max.0 {
-            return Err(Stop::Blocked {
-                resource: format!("batch:{}", open.batch),
-                error: JobError {
-                    code: "budget.reached".to_owned(),
-                    message: format!("another call could cost more than the budget of {max} USD"),
-                    hint: format!(
-                        "enqueue the rest with a larger --max-cost; batch {} keeps what it has",
-                        open.batch
-                    ),
-                },
-                for_ms: None,
-            });
+        let summary = patiently(stop, || self.ledger.summary(Some(&open.batch))).await?;
+        let row = summary.batches.first();
+        // The ledger's own figure: somebody may have raised it since the attempt began.
+        let max = row.and_then(|row| row.batch.max_cost);
+        let used = row.map_or(0, |row| row.spent.0 + row.reserved.0);
+        match max {
+            Some(max) if used + open.reserved.unwrap_or_default().0 > max.0 => {
+                Err(budget_reached(&open.batch, max))
+            }
+            Some(_) | None => self.record_open(open, stop).await,
         }
-        self.ledger.open(open.clone()).await.map_err(|error| away(&error))
     }
 
-    /// Writes a settle, whatever it takes: an answer is paid for.
-    pub(super) async fn settle(
-        &self,
-        call: &Call,
-        number: u32,
-        settle: &Settle,
-    ) -> Result<Settled, Stop> {
-        loop {
-            match self.ledger.settle(call, number, settle.clone()).await {
-                Ok(settled) => return Ok(settled),
-                Err(error) => {
-                    tracing::warn!(call = %call.path(), %error, "the ledger did not take an answer");
-                    tokio::select! {
-                        () = tokio::time::sleep(SETTLE_PAUSE) => {}
-                        () = self.hang_up.cancelled() => return Err(away(&error)),
-                    }
-                }
-            }
+    async fn record_open(&self, open: &Open, stop: &CancellationToken) -> Result<Opened, Stop> {
+        let opened = patiently(stop, || self.ledger.open(open.clone())).await?;
+        if opened != Opened::Taken {
+            return Ok(opened);
+        }
+        // The step may have been taken while its answer got lost on the way.
+        let records = patiently(stop, || self.ledger.journal(Scope::Call(&open.call))).await?;
+        let is_ours = |record: &Record| record.open == *open && record.settle.is_none();
+        Ok(if records.iter().any(is_ours) { Opened::First } else { Opened::Taken })
+    }
+
+    /// Tells everybody who works for this ledger that a model wants to be left alone.
+    pub(super) async fn hold_lane(&self, open: &Open, reason: String, wait: Duration) {
+        let for_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        let lane = decide::lane_resource(&open.provider, &open.model_asked);
+        let block = NewBlock { reason, for_ms: Some(for_ms) };
+        let telling = self.ledger.block(&lane, Some(block));
+        if !matches!(tokio::time::timeout(TELL_MAX, telling).await, Ok(Ok(()))) {
+            tracing::debug!(lane, "the others were not told to leave it alone");
+        }
+    }
+
+    /// Tells everybody that a model answers again.
+    pub(super) async fn free_lane(&self, open: &Open) {
+        let lane = decide::lane_resource(&open.provider, &open.model_asked);
+        let telling = self.ledger.block(&lane, None);
+        if !matches!(tokio::time::timeout(TELL_MAX, telling).await, Ok(Ok(()))) {
+            tracing::debug!(lane, "the others were not told that it answers again");
         }
     }
 
@@ -156,6 +183,7 @@ impl Desk {
         call: &Call,
         records: &[Record],
         token: &str,
+        stop: &CancellationToken,
     ) -> Result<BTreeSet<String>, Stop> {
         let mut alive = BTreeSet::new();
         if !call.is_shared() {
@@ -164,7 +192,7 @@ impl Desk {
         let elsewhere = |record: &&Record| record.settle.is_none() && record.open.attempt != token;
         for Record { open, .. } in records.iter().filter(elsewhere) {
             let filter = Filter { job: Some(open.job.clone()), limit: 1, ..Filter::default() };
-            let rows = self.ledger.jobs(&filter).await.map_err(|error| away(&error))?;
+            let rows = patiently(stop, || self.ledger.jobs(&filter)).await?;
             let lease = rows.first().and_then(|row| row.job.lease());
             if lease.is_some_and(|lease| lease.token == open.attempt) {
                 alive.insert(open.attempt.clone());
@@ -174,24 +202,18 @@ impl Desk {
     }
 }
 
-/// The ledger did not answer: the attempt is given back, charged to nobody.
-pub(super) fn away(error: &ledger::Error) -> Stop {
-    tracing::error!(%error, "the ledger is away");
-    Stop::Interrupted
-}
-
-/// An answer could not be kept: a full disk, say. Another attempt may do better.
-pub(super) fn lost(error: &blobs::Error) -> Stop {
-    Stop::Retry(JobError {
-        code: "internal".to_owned(),
-        message: format!("an image could not be kept: {error}"),
-        hint: "make room under the data folder, then `tableround jobs retry`".to_owned(),
-    })
-}
-
-/// Random bits for jitter.
-pub(super) fn random() -> u32 {
-    getrandom::u32().unwrap_or(u32::MAX / 2)
+fn budget_reached(batch: &str, max: MicroUsd) -> Stop {
+    Stop::Blocked {
+        resource: decide::batch_resource(batch),
+        error: JobError {
+            code: "budget.reached".to_owned(),
+            message: format!("another call could cost more than the budget of {max} USD"),
+            hint: format!(
+                "enqueue the rest with a larger --max-cost; batch {batch} keeps what it has"
+            ),
+        },
+        for_ms: None,
+    }
 }
 
 /// Single flight: of the attempts in this process that ask one shared question, one at a time.

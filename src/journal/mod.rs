@@ -4,18 +4,25 @@
 //! whomever and however late the answer came; what may have left and never came back is `lost`
 //! and asked under a new number.
 
+mod delivery;
 mod desk;
 mod headway;
 mod hold;
+mod patience;
 mod settling;
+mod spool;
 
+pub use self::delivery::{Emptied, Undelivered};
 pub use self::desk::{Desk, Flights};
 pub use self::headway::Headway;
 pub use self::hold::Hold;
+pub use self::patience::{GaveUp, Passing, patiently};
+pub use self::spool::{Parcel, Spool};
 
+use self::patience::random;
 use self::settling::{Ending, settle_of};
 use crate::discussion::{Answer, Ask, Asked, ModelKind, Question, Stop};
-use crate::domain::call::{self, Call, Next, Open, Outcome, Record};
+use crate::domain::call::{self, Call, Next, Open, Outcome, Record, Settle};
 use crate::domain::cost::MicroUsd;
 use crate::domain::event::{Event, EventKind};
 use crate::domain::job::{Job, JobError, Progress};
@@ -27,12 +34,16 @@ use crate::ledger::{Opened, Scope, Settled};
 use crate::prompt::reading::Unreadable;
 use crate::provider;
 use crate::provider::error::{Remedy, remedy};
+use bytes::Bytes;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+/// How often somebody who waits for a model asks whether it may be asked again: the pause may be
+/// over early.
+const HELD_POLL: Duration = Duration::from_secs(1);
 /// How often to look whether a call that another worker asks has come back.
 const FLIGHT_POLL: Duration = Duration::from_millis(250);
 
@@ -87,8 +98,7 @@ impl<'a> Attempt<'a> {
     /// Reads what the journal knows of the job.
     pub async fn resume(desk: &'a Desk, start: Start<'a>) -> Result<Self, Stop> {
         let Start { job, spec, max_cost, token, expected, stop, hold, headway } = start;
-        let records =
-            desk.ledger.journal(Scope::Job(&job.id)).await.map_err(|error| desk::away(&error))?;
+        let records = patiently(&stop, || desk.ledger.journal(Scope::Job(&job.id))).await?;
         let mut state = State::default();
         let mut cost = MicroUsd(0);
         for record in records {
@@ -145,7 +155,7 @@ impl<'a> Attempt<'a> {
                 continue;
             }
             let records = self.records(call).await?;
-            let alive = self.desk.alive(call, &records, &self.token).await?;
+            let alive = self.desk.alive(call, &records, &self.token, &self.stop).await?;
             match call::next(&records, sha256, |open| alive.contains(&open.attempt)) {
                 Next::Known(record) => return Ok(*record),
                 Next::Drift => return Err(Stop::Die(drift(call))),
@@ -155,6 +165,7 @@ impl<'a> Attempt<'a> {
                     match self.attempt(call, number, tries, question, sha256, &read).await? {
                         Ending::Closed(record) => return Ok(*record),
                         Ending::Again(delay) => self.pause(delay).await?,
+                        Ending::Held => tries -= 1,
                     }
                 }
             }
@@ -186,9 +197,14 @@ impl<'a> Attempt<'a> {
             () = self.stop.cancelled() => return Err(Stop::Interrupted),
         };
         let open = self.open_of(call, number, sha256, model, &question.request);
-        if self.desk.open(&open, self.max_cost).await? == Opened::Taken {
-            self.forget(call);
-            return Ok(Ending::Again(Duration::ZERO));
+        let opened = self.desk.open(&open, self.max_cost.is_some(), &self.stop).await?;
+        match opened {
+            Opened::First | Opened::Probe => {}
+            Opened::Taken => {
+                self.forget(call);
+                return Ok(Ending::Again(Duration::ZERO));
+            }
+            Opened::Held { for_ms } => return self.held(&lane, model, for_ms),
         }
         failpoint::reach("after_open");
         failpoint::poison(&self.job.source, &call.stage);
@@ -200,24 +216,14 @@ impl<'a> Attempt<'a> {
             .report(result.as_ref().map(|_| ()).map_err(|error| (error.class, error.retry_after)));
         let delay = result.as_ref().err().and_then(|error| match remedy(error.class) {
             Remedy::TryAgain | Remedy::Wait => {
-                retry::call_delay(tries, desk::random(), error.retry_after)
+                retry::call_delay(tries, random(), error.retry_after)
             }
             Remedy::PerSeat | Remedy::StopJob | Remedy::StopProvider => None,
         });
-        let settle = settle_of(self.desk, &result, &read, delay.is_some(), ms)
-            .await
-            .map_err(|error| desk::lost(&error))?;
-        let settled = self.desk.settle(call, number, &settle).await?;
-        failpoint::reach("after_settle");
-        settling::tell(&open, &settle, &settled);
-        self.headway.change(|_, cost| *cost += settle.cost.unwrap_or_default());
-        let record = match settled {
-            Settled::First => Record { open, opened_at: 0, settle: Some(settle), duplicate: false },
-            Settled::Duplicate(first) => *first,
-        };
-        let closed = record.settle.as_ref().is_some_and(|settle| settle.outcome.is_final());
-        self.forget(call);
-        if closed {
+        self.tell_lane(&open, opened == Opened::Probe, &result, delay.is_some()).await;
+        let settle = settle_of(&result, &read, delay.is_some(), ms);
+        let record = self.settle(open, settle, settling::images_of(&result)).await?;
+        if record.settle.as_ref().is_some_and(|settle| settle.outcome.is_final()) {
             return Ok(Ending::Closed(Box::new(record)));
         }
         match (delay, result) {
@@ -225,6 +231,45 @@ impl<'a> Attempt<'a> {
             (None, Err(error)) => Err(settling::stop_of(&error, &model.endpoint.provider)),
             (None, Ok(_)) => Err(Stop::internal("an answer did not close its question")),
         }
+    }
+
+    /// Brings an answer to the ledger; the record that counts.
+    async fn settle(&self, open: Open, settle: Settle, images: Vec<Bytes>) -> Result<Record, Stop> {
+        let parcel = Parcel { open: open.clone(), settle: settle.clone(), images };
+        let settled = self.desk.settle(parcel).await?;
+        failpoint::reach("after_settle");
+        settling::tell(&open, &settle, &settled);
+        self.headway.change(|_, cost| *cost += settle.cost.unwrap_or_default());
+        self.forget(&open.call);
+        Ok(match settled {
+            Settled::First => Record { open, opened_at: 0, settle: Some(settle), duplicate: false },
+            Settled::Duplicate(first) => *first,
+        })
+    }
+
+    /// What a reply says about its model concerns everybody who asks it, on whatever machine.
+    async fn tell_lane(
+        &self,
+        open: &Open,
+        probed: bool,
+        result: &Result<provider::Reply, provider::Error>,
+        again: bool,
+    ) {
+        match settling::pause_of(result, again) {
+            Some((reason, wait)) => self.desk.hold_lane(open, reason, wait).await,
+            None if probed && settling::answers(result) => self.desk.free_lane(open).await,
+            None => {}
+        }
+    }
+
+    /// Somebody was told to leave the model alone: nobody here asks it meanwhile.
+    fn held(&self, lane: &str, model: &ModelRef, for_ms: u64) -> Result<Ending, Stop> {
+        let wait = Duration::from_millis(for_ms);
+        if wait > retry::CALL_WAIT_MAX {
+            return Err(settling::held(&model.endpoint.provider, &model.model, wait));
+        }
+        self.desk.gate.close(lane, wait.min(HELD_POLL));
+        Ok(Ending::Held)
     }
 
     fn open_of(
@@ -258,7 +303,7 @@ impl<'a> Attempt<'a> {
                 return Ok(state.known.get(call).cloned().unwrap_or_default());
             }
         }
-        self.desk.ledger.journal(Scope::Call(call)).await.map_err(|error| desk::away(&error))
+        Ok(patiently(&self.stop, || self.desk.ledger.journal(Scope::Call(call))).await?)
     }
 
     /// What was known of a question is out of date.

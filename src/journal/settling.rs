@@ -1,6 +1,5 @@
 //! What a reply, or its absence, is written down as.
 
-use super::desk::Desk;
 use crate::blobs;
 use crate::discussion::{Answer, Stop};
 use crate::domain::call::{Class, ImageRef, Open, Outcome, Record, Settle};
@@ -9,6 +8,7 @@ use crate::ledger::Settled;
 use crate::prompt::reading::Unreadable;
 use crate::provider::error::{Remedy, code, hint, remedy};
 use crate::provider::{Error, Image, Reply};
+use bytes::Bytes;
 use std::time::Duration;
 
 /// How long a service that stays busy is left alone when it does not say.
@@ -23,19 +23,15 @@ pub(super) enum Ending {
     Closed(Box<Record>),
     /// Ask again after this pause.
     Again(Duration),
+    /// Nothing was asked: the model is to be left alone, and the gate is closed meanwhile.
+    Held,
 }
 
 /// The settle of a request. `again`: another try will follow if this one failed.
 ///
 /// A seat whose replies stay unusable is declined with the last try, so that the question is
 /// closed: a replay then takes the same way.
-pub(super) async fn settle_of<R>(
-    desk: &Desk,
-    result: &Result<Reply, Error>,
-    read: R,
-    again: bool,
-    ms: u64,
-) -> Result<Settle, blobs::Error>
+pub(super) fn settle_of<R>(result: &Result<Reply, Error>, read: R, again: bool, ms: u64) -> Settle
 where
     R: Fn(&Answer) -> Result<(), Unreadable>,
 {
@@ -54,23 +50,23 @@ where
                 Outcome::Failed { class, message }
             };
             let settle = Settle::without_reply(outcome, ms);
-            return Ok(Settle {
+            return Settle {
                 usage: error.usage,
                 cost: error.cost.map(|(cost, _)| cost),
                 price_source: error.cost.map(|(_, source)| source),
                 request_id: error.request_id.clone(),
                 ..settle
-            });
+            };
         }
     };
-    let images = keep(desk, &reply.images).await?;
+    let images: Vec<ImageRef> = reply.images.iter().map(named).collect();
     let answer =
         Answer { text: reply.text.clone(), truncated: reply.truncated, images: images.clone() };
     let outcome = match read(&answer) {
         Ok(()) => Outcome::Answered,
         Err(why) => Outcome::Unreadable { why: why.to_string() },
     };
-    Ok(Settle {
+    Settle {
         outcome,
         text: answer.text,
         truncated: answer.truncated,
@@ -81,7 +77,7 @@ where
         model_used: reply.model_used.clone(),
         request_id: reply.request_id.clone(),
         ms,
-    })
+    }
 }
 
 /// The end of a request in the log: what it was and what it took, nothing of what was said.
@@ -107,14 +103,24 @@ pub(super) fn tell(open: &Open, settle: &Settle, settled: &Settled) {
     );
 }
 
-/// Generated images go to the blobs before the settle that names them.
-async fn keep(desk: &Desk, images: &[Image]) -> Result<Vec<ImageRef>, blobs::Error> {
-    let mut kept = Vec::new();
-    for image in images {
-        let sha256 = desk.keep(image.bytes.to_vec()).await?;
-        kept.push(ImageRef { sha256, mime: image.mime.clone() });
-    }
-    Ok(kept)
+/// A generated image by the name that it will have among the blobs.
+fn named(image: &Image) -> ImageRef {
+    ImageRef { sha256: blobs::digest(&image.bytes), mime: image.mime.clone() }
+}
+
+/// The images that go to the blobs before the settle that names them.
+pub(super) fn images_of(result: &Result<Reply, Error>) -> Vec<Bytes> {
+    let images = result.as_ref().map_or(&[][..], |reply| &reply.images);
+    images.iter().map(|image| image.bytes.clone()).collect()
+}
+
+/// How long a model should be left alone after this request, and why. One that does not say how
+/// long, and is not asked `again` here, is left alone as long as its whole service.
+pub(super) fn pause_of(result: &Result<Reply, Error>, again: bool) -> Option<(String, Duration)> {
+    let error = result.as_ref().err()?;
+    let told = error.resets_in.or(error.retry_after).filter(|wait| !wait.is_zero());
+    let wait = told.or_else(|| block_of(error).filter(|_| !again))?;
+    Some((format!("{}: {}", code(error.class), error.message), wait))
 }
 
 /// What an error that no further try mends means for the attempt.
@@ -132,6 +138,25 @@ pub(super) fn stop_of(error: &Error, provider: &str) -> Stop {
             error: job_error,
             for_ms: block_of(error).map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
         },
+    }
+}
+
+/// Whether the service is there again: even a refusal is an answer.
+pub(super) fn answers(result: &Result<Reply, Error>) -> bool {
+    result.as_ref().map_or_else(|error| !remedy(error.class).is_worth_a_try(), |_| true)
+}
+
+/// A model that is left alone for longer than a slot is held.
+pub(super) fn held(provider: &str, model: &str, wait: Duration) -> Stop {
+    let error = JobError {
+        code: code(Class::RateLimited).to_owned(),
+        message: format!("{model} is left alone for {} s, as it asked", wait.as_secs()),
+        hint: "`tableround status` shows since when and why".to_owned(),
+    };
+    Stop::Blocked {
+        resource: format!("provider:{provider}"),
+        error,
+        for_ms: Some(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What every store decides in the same way, as pure functions: a store only reads and writes.
 
-use super::{Batch, Error, Original, Result, Row, Settled};
+use super::{Batch, Block, Error, NewBlock, Original, Result, Row, Settled};
 use crate::domain::call::{Record, Settle};
 use crate::domain::cost::MicroUsd;
 use crate::domain::event::{Event, EventKind};
@@ -13,6 +13,15 @@ const KEY: &str = "key:";
 /// What the resource of a batch begins with.
 const BATCH: &str = "batch:";
 
+/// What the resource of one model of one service begins with.
+const LANE: &str = "lane:";
+/// How long the others wait for the one request that tries whether a model answers again. After
+/// that, the next one tries: it may just be slow.
+const PROBE_MS: i64 = 10_000;
+/// How long after its end a lane's block is remembered: whoever asks next within this time asks
+/// alone.
+const LANE_KEPT_MS: i64 = 60 * 60 * 1000;
+
 /// Workers that vanished are listed so long.
 pub const LOST_KEPT_MS: i64 = 24 * 60 * 60 * 1000;
 
@@ -24,6 +33,54 @@ pub fn batch_resource(batch: &str) -> String {
 /// The batch a resource stands for; empty for any other.
 pub fn batch_of(resource: &str) -> &str {
     resource.strip_prefix(BATCH).unwrap_or("")
+}
+
+/// The resource that stands for one model of one service: a block on it holds up requests, on
+/// whatever machine, and no job.
+pub fn lane_resource(provider: &str, model: &str) -> String {
+    format!("{LANE}{provider}/{model}")
+}
+
+/// Whether the resource is a model of a service that is given as `provider:NAME`.
+pub fn is_lane_of(resource: &str, provider: &str) -> bool {
+    let name = provider.strip_prefix("provider:");
+    let lane = resource.strip_prefix(LANE);
+    let rest = name.zip(lane).and_then(|(name, lane)| lane.strip_prefix(name));
+    rest.is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// The block that begins at this ledger time.
+pub fn begun(resource: &str, new: NewBlock, now: i64) -> Block {
+    let NewBlock { reason, for_ms } = new;
+    let until = for_ms.map(|wait| now.saturating_add_unsigned(wait));
+    Block { resource: resource.to_owned(), reason, until }
+}
+
+/// Whether a block need not be kept any longer.
+pub fn is_spent(block: &Block, now: i64) -> bool {
+    let kept = if block.resource.starts_with(LANE) { LANE_KEPT_MS } else { 0 };
+    block.until.is_some_and(|until| until.saturating_add(kept) <= now)
+}
+
+/// Whether a request may leave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Passage {
+    Free,
+    Held {
+        for_ms: u64,
+    },
+    /// It goes alone; this block holds the others meanwhile.
+    Probe(Block),
+}
+
+/// Decides about a request from what is known about its lane.
+pub fn passage(lane: Option<Block>, now: i64) -> Passage {
+    let Some(lane) = lane else { return Passage::Free };
+    match lane.until {
+        None => Passage::Held { for_ms: u64::MAX },
+        Some(until) if until > now => Passage::Held { for_ms: until.abs_diff(now) },
+        Some(_) => Passage::Probe(Block { until: Some(now.saturating_add(PROBE_MS)), ..lane }),
+    }
 }
 
 /// Priorities in the order in which they go.
@@ -180,4 +237,46 @@ fn answer(records: &[Record], duplicate: bool) -> Settled {
 fn closing(records: &[Record]) -> Option<&Record> {
     let is_final = |settle: &Settle| settle.outcome.is_final();
     records.iter().find(|record| !record.duplicate && record.settle.as_ref().is_some_and(is_final))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_pause_one_request_goes_and_the_others_wait_for_it() {
+        let pause = NewBlock { reason: "busy".into(), for_ms: Some(5000) };
+        let block = begun("lane:p/m", pause, 1000);
+        assert_eq!(passage(None, 1000), Passage::Free);
+        assert_eq!(passage(Some(block.clone()), 1200), Passage::Held { for_ms: 4800 });
+        let Passage::Probe(probing) = passage(Some(block), 6000) else { panic!("nobody tries") };
+        assert_eq!(passage(Some(probing.clone()), 6000), Passage::Held { for_ms: 10_000 });
+        let next = passage(Some(probing), 16_000);
+        assert!(matches!(next, Passage::Probe(_)), "a lost probe is followed by another: {next:?}");
+    }
+
+    #[test]
+    fn a_block_without_an_end_ends_only_when_somebody_lifts_it() {
+        let block = begun("batch:b", NewBlock { reason: "paused".into(), for_ms: None }, 1000);
+        assert!(!is_spent(&block, i64::MAX));
+        assert_eq!(passage(Some(block), 1001), Passage::Held { for_ms: u64::MAX });
+    }
+
+    #[test]
+    fn a_lane_is_remembered_when_its_pause_is_over_and_nothing_else_is() {
+        let new = || NewBlock { reason: "r".into(), for_ms: Some(10) };
+        assert!(is_spent(&begun("provider:p", new(), 0), 10));
+        let lane = begun(&lane_resource("p", "m"), new(), 0);
+        assert!(!is_spent(&lane, 10));
+        assert!(is_spent(&lane, 10 + LANE_KEPT_MS));
+    }
+
+    #[test]
+    fn a_lane_belongs_to_its_provider_and_to_no_other_with_a_longer_name() {
+        let lane = lane_resource("open", "org/model");
+        assert!(is_lane_of(&lane, "provider:open"));
+        for other in ["provider:openai", "provider:op", "key:open", "batch:open"] {
+            assert!(!is_lane_of(&lane, other), "{other}");
+        }
+    }
 }

@@ -99,8 +99,13 @@ pub struct Row {
 pub enum Opened {
     /// It is recorded; the request may leave.
     First,
+    /// As `First`, and the only one for now: after a pause that the model's service had asked for,
+    /// one request finds out whether it answers again. Who gets an answer lifts the block.
+    Probe,
     /// Somebody recorded this try before; nothing was written. The caller reads the journal again.
     Taken,
+    /// The model is to be left alone for so long; nothing was written, and no request may leave.
+    Held { for_ms: u64 },
 }
 
 /// What became of a `settle`.
@@ -126,11 +131,20 @@ pub enum Scope<'a> {
 /// A resource that cannot be used for a while.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Block {
-    /// `provider:NAME` or `batch:NAME`.
+    /// `provider:NAME` or `batch:NAME`, which hold up jobs; or `lane:PROVIDER/MODEL`, which holds up
+    /// requests.
     pub resource: String,
     pub reason: String,
     /// Ledger time, milliseconds since 1970; none: until somebody lifts it.
     pub until: Option<i64>,
+}
+
+/// A block that is to begin now, by the ledger's clock and nobody else's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewBlock {
+    pub reason: String,
+    /// None: until somebody lifts it.
+    pub for_ms: Option<u64>,
 }
 
 /// A worker says that it lives.
@@ -324,7 +338,8 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
     /// changes nothing. An alias is no job: [`Error::NoSuchJob`].
     async fn apply(&self, job: &str, change: Change) -> Result<std::result::Result<Job, Refusal>>;
 
-    /// Records that a request is about to leave. First writer wins.
+    /// Records that a request is about to leave, unless its model is to be left alone (a block on
+    /// `lane:PROVIDER/MODEL`). First writer wins.
     async fn open(&self, open: Open) -> Result<Opened>;
 
     /// Records how a try ended; never fenced. First final outcome of a question wins.
@@ -337,8 +352,8 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
     /// Records in the order they were opened.
     async fn journal(&self, scope: Scope<'_>) -> Result<Vec<Record>>;
 
-    /// Sets a block, or lifts it with `None`. The resource named first is the one that counts.
-    async fn block(&self, resource: &str, block: Option<Block>) -> Result<()>;
+    /// Sets a block, or lifts it with `None`.
+    async fn block(&self, resource: &str, block: Option<NewBlock>) -> Result<()>;
 
     /// A worker's heartbeat; expired leases go back to the queue, and the jobs that did are
     /// returned. Nothing expires before the ledger answered the sweeps of this connection for one

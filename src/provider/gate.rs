@@ -96,6 +96,13 @@ impl Gate {
         }
     }
 
+    /// Closes a lane for so long: somebody elsewhere was told to wait.
+    pub fn close(&self, lane: &str, wait: Duration) {
+        let until = Instant::now() + wait;
+        self.shared.lock().lane(lane, self.shared.max_calls).close_until(until);
+        self.shared.closed.notify_waiters();
+    }
+
     /// Requests under way.
     pub fn in_flight(&self) -> usize {
         self.shared.lock().in_flight

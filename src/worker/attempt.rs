@@ -5,14 +5,14 @@ use super::{Sight, Worker, collect, lease, pictures, solo, store};
 use crate::blobs;
 use crate::discussion::{self, Brief, Stop, plan};
 use crate::domain::cost::MicroUsd;
-use crate::domain::job::{Change, Job, JobError, PictureSource, Progress, StateName};
+use crate::domain::job::{Change, Job, JobError, PictureSource, Progress, State, StateName};
 use crate::domain::result::{JobResult, Picture};
 use crate::domain::seed::Seed;
 use crate::domain::spec::{PictureLimits, Spec};
 use crate::failpoint;
 use crate::imaging;
-use crate::journal::{self, Headway};
-use crate::ledger::{Block, decide};
+use crate::journal::{self, GaveUp, Headway, patiently};
+use crate::ledger::{Filter, NewBlock, decide};
 use crate::provider;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
+
+/// How long an attempt's last word on its progress may hold up its end.
+const LAST_WORD_MAX: Duration = Duration::from_secs(1);
 
 /// A job being worked on, as its lease and the watchers see it.
 #[derive(Debug)]
@@ -128,7 +131,8 @@ async fn within(worker: &Arc<Worker>, job: &Job, running: &Arc<Running>) -> Opti
     };
     renewal.abort();
     // The last word on how far it came; a refusal is told by the change that follows.
-    lease::renew_once(worker, &job.id, running).await.ok();
+    let last_word = lease::renew_once(worker, &job.id, running);
+    tokio::time::timeout(LAST_WORD_MAX, last_word).await.ok();
     let (progress, cost) = running.progress();
     let token = running.token.clone();
     let Ok(ended) = ended else { return Some(ending::panicked(token, &progress.stage)) };
@@ -150,7 +154,7 @@ async fn hold(
     let desk = &worker.desk;
     let frozen = worker.batch(&job.batch).await?;
     let spec = &frozen.spec;
-    let (picture, facts) = picture(worker, job, &spec.picture).await?;
+    let (picture, facts) = picture(worker, job, &spec.picture, &stop).await?;
     let expected = plan::expected(&spec.agenda, spec.models.image.is_some());
     let start = journal::Start {
         job,
@@ -158,7 +162,7 @@ async fn hold(
         max_cost: frozen.batch.max_cost,
         token: running.token.clone(),
         expected,
-        stop,
+        stop: stop.clone(),
         hold: &running.hold,
         headway: &running.headway,
     };
@@ -177,7 +181,7 @@ async fn hold(
     let finished = Finished { result, shared: attempt.shared() };
     failpoint::reach("before_result");
     let bytes = store::encode(&finished).map_err(Stop::internal)?;
-    let digest = desk.keep(bytes).await.map_err(Stop::internal)?;
+    let digest = desk.keep_patiently(bytes, &stop).await.map_err(unwritten)?;
     failpoint::reach("after_result");
     Ok(digest)
 }
@@ -194,16 +198,17 @@ async fn picture(
     worker: &Worker,
     job: &Job,
     limits: &PictureLimits,
+    stop: &CancellationToken,
 ) -> Result<(provider::Picture, Picture), Stop> {
     let (bytes, facts) = match &job.picture {
         PictureSource::Prepared(facts) => {
-            let bytes = worker.desk.fetch(&facts.sha256).await.map_err(|error| unkept(&error))?;
-            (bytes, facts.clone())
+            let fetched = worker.desk.fetch_patiently(&facts.sha256, stop).await;
+            (fetched.map_err(unkept)?, facts.clone())
         }
         PictureSource::Path(path) => {
             let (bytes, facts) = prepare(path.clone(), job, limits).await?;
             // The result shows it, wherever and whenever it is exported.
-            worker.desk.keep(bytes.to_vec()).await.map_err(|error| unwritten(&error))?;
+            worker.desk.keep_patiently(bytes.to_vec(), stop).await.map_err(unwritten)?;
             (bytes, facts)
         }
     };
@@ -212,7 +217,8 @@ async fn picture(
     Ok((picture, facts))
 }
 
-fn unkept(error: &blobs::Error) -> Stop {
+fn unkept(gave_up: GaveUp<blobs::Error>) -> Stop {
+    let GaveUp::For(error) = gave_up else { return Stop::Interrupted };
     Stop::Die(JobError {
         code: "input.unreadable".to_owned(),
         message: format!("the prepared picture is not in the blobs: {error}"),
@@ -220,10 +226,11 @@ fn unkept(error: &blobs::Error) -> Stop {
     })
 }
 
-fn unwritten(error: &blobs::Error) -> Stop {
+fn unwritten(gave_up: GaveUp<blobs::Error>) -> Stop {
+    let GaveUp::For(error) = gave_up else { return Stop::Interrupted };
     Stop::Retry(JobError {
         code: "internal".to_owned(),
-        message: format!("the prepared picture could not be kept: {error}"),
+        message: format!("a picture or a result could not be kept: {error}"),
         hint: "make room under the data folder, then `tableround jobs retry`".to_owned(),
     })
 }
@@ -257,37 +264,65 @@ async fn prepare(
 }
 
 async fn block(worker: &Worker, resource: &str, reason: String, for_ms: Option<u64>) {
-    let now = jiff::Timestamp::now().as_millisecond();
-    let until = for_ms.map(|wait| now.saturating_add_unsigned(wait));
-    let block = Block { resource: resource.to_owned(), reason, until };
-    if let Err(error) = worker.desk.ledger.block(resource, Some(block)).await {
-        tracing::error!(%error, resource, "a block could not be set");
+    let block = NewBlock { reason, for_ms };
+    let (desk, hang_up) = (&worker.desk, &worker.shutdown.hang_up);
+    let blocking = patiently(hang_up, || desk.ledger.block(resource, Some(block.clone())));
+    match blocking.await {
+        Ok(()) | Err(GaveUp::Stopped) => {}
+        Err(GaveUp::For(error)) => tracing::error!(%error, resource, "a block could not be set"),
     }
 }
 
 /// Tells the ledger how it ended, then writes the folder: commit first, files after.
 async fn finish(worker: &Worker, job: &Job, change: Change) {
-    match worker.desk.ledger.apply(&job.id, change).await {
-        Ok(Ok(after)) => {
-            tell_end(&after);
-            match after.state.name() {
-                StateName::Completed => failpoint::reach("after_commit"),
-                StateName::Dead => watch_fails(worker, job).await,
-                StateName::Queued
-                | StateName::Running
-                | StateName::Waiting
-                | StateName::Cancelled => {}
-            }
-            if let (true, Some(exports)) = (after.state.name().is_final(), &worker.options.exports)
-                && let Err(error) = write_files(worker, &after, exports).await
-            {
-                // The collector heals it; the job is done.
-                tracing::warn!(job = %job.id, %error, "the job's files could not be written");
-            }
-        }
-        Ok(Err(refusal)) => tracing::warn!(job = %job.id, %refusal, "the ending was refused"),
-        Err(error) => tracing::error!(job = %job.id, %error, "the ending could not be written"),
+    let Some(after) = commit(worker, job, change).await else { return };
+    tell_end(&after);
+    match after.state.name() {
+        StateName::Completed => failpoint::reach("after_commit"),
+        StateName::Dead => watch_fails(worker, job).await,
+        StateName::Queued | StateName::Running | StateName::Waiting | StateName::Cancelled => {}
     }
+    if let (true, Some(exports)) = (after.state.name().is_final(), &worker.options.exports)
+        && let Err(error) = write_files(worker, &after, exports).await
+    {
+        // The collector heals it; the job is done.
+        tracing::warn!(job = %job.id, %error, "the job's files could not be written");
+    }
+}
+
+/// The job as it is after its ending. While the ledger is away it is told again and again: nobody
+/// takes the job before the ledger has answered for one lease time.
+async fn commit(worker: &Worker, job: &Job, change: Change) -> Option<Job> {
+    let (desk, hang_up) = (&worker.desk, &worker.shutdown.hang_up);
+    let telling = patiently(hang_up, || desk.ledger.apply(&job.id, change.clone()));
+    match telling.await {
+        Ok(Ok(after)) => Some(after),
+        Ok(Err(refusal)) => {
+            let after = finished(worker, job, &change).await;
+            if after.is_none() {
+                tracing::warn!(job = %job.id, %refusal, "the ending was refused");
+            }
+            after
+        }
+        Err(GaveUp::Stopped) => {
+            tracing::warn!(job = %job.id, "it goes back to the queue when its lease runs out");
+            None
+        }
+        Err(GaveUp::For(error)) => {
+            tracing::error!(job = %job.id, %error, "the ending could not be written");
+            None
+        }
+    }
+}
+
+/// The job, if it has this very result by now: the ledger had taken the ending, and only its answer
+/// got lost.
+async fn finished(worker: &Worker, job: &Job, change: &Change) -> Option<Job> {
+    let Change::Finish { result, .. } = change else { return None };
+    let filter = Filter { job: Some(job.id.clone()), limit: 1, ..Filter::default() };
+    let rows = worker.desk.ledger.jobs(&filter).await.ok()?;
+    let after = rows.into_iter().next()?.job;
+    matches!(&after.state, State::Completed { result: kept } if kept == result).then_some(after)
 }
 
 /// The end of an attempt in the log: codes and counts, no words of a service.

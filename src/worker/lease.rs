@@ -1,7 +1,7 @@
 //! Staying alive in the ledger's eyes: the worker's heartbeat and each job's lease.
 
-use super::Worker;
 use super::attempt::Running;
+use super::{Worker, note};
 use crate::domain::event::{Event, EventKind};
 use crate::domain::job::{Change, Job, Refusal};
 use crate::ledger::{self, Beat};
@@ -17,13 +17,21 @@ const EVENTS_PAGE: usize = 1000;
 /// Beats three times a lease, and sweeps what others left behind.
 pub(super) async fn beat(worker: Arc<Worker>) {
     loop {
-        match worker.bury_the_dead().await {
+        // What a dead neighbour has left in the spool counts before its jobs are free.
+        let buried = match worker.empty_spool().await {
+            Ok(()) => worker.bury_the_dead().await,
+            Err(undelivered) => {
+                tracing::debug!(error = %undelivered, "the spool is not empty yet");
+                Ok(0)
+            }
+        };
+        match buried {
             Ok(0) => {}
             Ok(freed) => {
                 tracing::info!(jobs = freed, "jobs of a dead worker are queued again");
                 worker.changed.notify_one();
             }
-            Err(error) => tracing::warn!(%error, "the ledger did not tell who works"),
+            Err(error) => note(&error, "the ledger did not tell who works"),
         }
         let busy = worker.options.slots - worker.slots.available_permits();
         let beat = Beat { busy: u32::try_from(busy).unwrap_or(u32::MAX), ..worker.beat.clone() };
@@ -33,7 +41,7 @@ pub(super) async fn beat(worker: Arc<Worker>) {
                 worker.changed.notify_one();
             }
             Ok(_) => {}
-            Err(error) => tracing::warn!(%error, "the ledger did not take the heartbeat"),
+            Err(error) => note(&error, "the ledger did not take the heartbeat"),
         }
         tokio::time::sleep(worker.options.lease / 3).await;
     }
@@ -72,14 +80,13 @@ pub(super) async fn heed_cancels(worker: Arc<Worker>) {
 }
 
 /// Renews one job's lease until the attempt ends. A lost lease ends the attempt; one that gets no
-/// further for too long is given up.
+/// further for too long, while the ledger is there, is given up.
 pub(super) async fn renew(
     worker: Arc<Worker>,
     job: String,
     running: Arc<Running>,
     stop: CancellationToken,
 ) {
-    let mut renewed = Instant::now();
     let mut seen = (running.progress().0, Instant::now());
     loop {
         tokio::select! {
@@ -95,18 +102,17 @@ pub(super) async fn renew(
             return;
         }
         match renew_once(&worker, &job, &running).await {
-            Ok(Ok(_)) => renewed = Instant::now(),
+            Ok(Ok(_)) => {}
             Ok(Err(refusal)) => {
                 tracing::warn!(job = %job, %refusal, "the lease is gone");
                 stop.cancel();
                 return;
             }
             Err(error) => {
-                tracing::warn!(job = %job, %error, "the lease could not be renewed");
-                if renewed.elapsed() > worker.options.lease {
-                    stop.cancel();
-                    return;
-                }
+                // It may be ours for as long as the ledger is away: nobody can take it then. Until
+                // that is known, `Hold` lets nothing new be asked, and standing still is no fault.
+                note(&error, "a lease could not be renewed");
+                seen.1 = Instant::now();
             }
         }
     }

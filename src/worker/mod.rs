@@ -20,11 +20,12 @@ use self::attempt::Running;
 use self::store::Frozen;
 use crate::discussion::Stop;
 use crate::domain::job::{Job, StateName};
-use crate::journal::Desk;
+use crate::journal::{Desk, GaveUp, Undelivered, patiently};
 use crate::ledger::{BatchSummary, Beat, Block, Error, Summary};
 use crate::provider::services;
 use crate::queue::{Bell, Hands, Tickets, local};
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -36,6 +37,9 @@ use tokio_util::task::TaskTracker;
 pub const LEASE: Duration = Duration::from_secs(10);
 /// How often an idle worker asks on its own: the net under the bell.
 const POLL: Duration = Duration::from_secs(1);
+
+/// How long the ledger may take to hear a worker's goodbye.
+const GOODBYE_MAX: Duration = Duration::from_secs(2);
 
 /// How a worker works.
 #[derive(Debug, Clone)]
@@ -127,7 +131,9 @@ impl Worker {
 
     /// Works until there is nothing left (with `drain`) or a signal comes.
     pub async fn run(self: Arc<Self>) -> Result<Ended, Error> {
-        self.bury_the_dead().await?;
+        if self.open_up().await?.is_break() {
+            return Ok(Ended::Stopped);
+        }
         let heart = self.heart.spawn(lease::beat(Arc::clone(&self)));
         let ear = self.heart.spawn(lease::heed_cancels(Arc::clone(&self)));
         let monitor = tokio::spawn(self.tickets.clone().serve(self.hands()));
@@ -140,11 +146,44 @@ impl Worker {
         }
         heart.abort();
         ear.abort();
-        let last = Beat { last: true, ..self.beat.clone() };
-        if let Err(error) = self.desk.ledger.sweep(&last, self.lease_ms()).await {
-            tracing::warn!(%error, "the ledger did not hear the goodbye");
-        }
+        self.say_goodbye().await;
         Ok(ended)
+    }
+
+    /// Before anything is claimed: answers that wait in the spool are brought in, so that none of
+    /// them is asked for again, and the jobs of the dead are free. Waits while the ledger is away.
+    async fn open_up(&self) -> Result<ControlFlow<()>, Error> {
+        let stop = &self.shutdown.stop;
+        match patiently(stop, || self.desk.empty_spool()).await {
+            Ok(emptied) if emptied.foreign > 0 => {
+                let folder = self.desk.spool.folder().display();
+                let count = emptied.foreign;
+                tracing::warn!("{count} answers in {folder} belong to another ledger; left alone");
+            }
+            Ok(_) => {}
+            Err(GaveUp::Stopped) => return Ok(ControlFlow::Break(())),
+            Err(GaveUp::For(error)) => tracing::error!(%error, "the spool could not be emptied"),
+        }
+        match patiently(stop, || self.bury_the_dead()).await {
+            Ok(_) => Ok(ControlFlow::Continue(())),
+            Err(GaveUp::Stopped) => Ok(ControlFlow::Break(())),
+            Err(GaveUp::For(error)) => Err(error),
+        }
+    }
+
+    /// What waits in the spool is brought to the ledger.
+    async fn empty_spool(&self) -> Result<(), Undelivered> {
+        self.desk.empty_spool().await.map(drop)
+    }
+
+    async fn say_goodbye(&self) {
+        let last = Beat { last: true, ..self.beat.clone() };
+        let goodbye = self.desk.ledger.sweep(&last, self.lease_ms());
+        match tokio::time::timeout(GOODBYE_MAX, goodbye).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => note(&error, "the ledger did not hear the goodbye"),
+            Err(_) => tracing::warn!("the ledger did not hear the goodbye"),
+        }
     }
 
     /// What the queue does with a ticket of this worker.
@@ -187,7 +226,7 @@ impl Worker {
                 self.changed.notify_one();
             }
             Ok(None) => {}
-            Err(error) => tracing::warn!(%error, "the ledger gave no job"),
+            Err(error) => note(&error, "the ledger gave no job"),
         }
     }
 
@@ -214,7 +253,7 @@ impl Worker {
                             return ended;
                         }
                     }
-                    Err(error) => tracing::warn!(%error, "what is left cannot be told"),
+                    Err(error) => note(&error, "what is left cannot be told"),
                 }
             }
         }
@@ -274,8 +313,7 @@ impl Worker {
         let heart = self.heart.spawn(lease::beat(Arc::clone(&self)));
         attempt::attempt(&self, job).await;
         heart.abort();
-        let last = Beat { last: true, ..self.beat.clone() };
-        self.desk.ledger.sweep(&last, self.lease_ms()).await?;
+        self.say_goodbye().await;
         Ok(())
     }
 
@@ -294,17 +332,24 @@ impl Worker {
         Ok(freed)
     }
 
-    /// A batch with its frozen spec.
+    /// A batch with its frozen spec, and with its limits as they are now: they may be raised while
+    /// it is worked on.
     async fn batch(&self, name: &str) -> Result<Arc<Frozen>, Stop> {
-        let mut batches = self.batches.lock().await;
-        if let Some(batch) = batches.get(name) {
-            return Ok(Arc::clone(batch));
-        }
-        let summary = self.desk.ledger.summary(Some(name)).await.map_err(Stop::internal)?;
+        let stop = &self.shutdown.hang_up;
+        let summary = patiently(stop, || self.desk.ledger.summary(Some(name))).await?;
         let row = summary.batches.into_iter().next();
         let row = row.ok_or_else(|| Stop::internal(format!("there is no batch `{name}`")))?;
-        let frozen = block_in_place(|| Frozen::read(row.batch, &self.desk.blobs));
-        let frozen = Arc::new(frozen.map_err(Stop::internal)?);
+        let mut batches = self.batches.lock().await;
+        if let Some(known) = batches.get(name).filter(|known| known.batch == row.batch) {
+            return Ok(Arc::clone(known));
+        }
+        let reading = patiently(stop, || async {
+            block_in_place(|| Frozen::read(row.batch.clone(), &self.desk.blobs))
+        });
+        let frozen = Arc::new(reading.await.map_err(|gave_up| match gave_up {
+            GaveUp::Stopped => Stop::Interrupted,
+            GaveUp::For(error) => Stop::internal(error),
+        })?);
         batches.insert(name.to_owned(), Arc::clone(&frozen));
         Ok(frozen)
     }
@@ -320,6 +365,19 @@ impl Worker {
     /// What is running now, for people watching.
     pub fn running(&self) -> Vec<Sight> {
         self.lock_running().values().map(|running| running.sight()).collect()
+    }
+}
+
+/// Tells of a failure of the ledger. That it is away it has told itself, once.
+fn note(error: &Error, what: &str) {
+    match error {
+        Error::Away { .. } => tracing::debug!(%error, "{what}"),
+        Error::Unreachable { .. }
+        | Error::Newer { .. }
+        | Error::NoSuchJob(_)
+        | Error::OtherSpec { .. }
+        | Error::Store(_)
+        | Error::Corrupt(_) => tracing::warn!(%error, "{what}"),
     }
 }
 

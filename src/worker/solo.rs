@@ -25,6 +25,9 @@ const MEMORY_MAX: u64 = 4 << 30;
 /// How long a child that was told to hang up may take.
 const LEAVING_MAX: Duration = Duration::from_secs(3);
 
+/// The exit code of a child that did not reach the ledger.
+const LEDGER_AWAY: i32 = 5;
+
 /// How a child process is started; the job's id is appended.
 #[derive(Debug, Clone)]
 pub struct Solo {
@@ -95,6 +98,8 @@ pub(super) async fn apart(
         Ok(Ended::Left(status)) => match (status.code(), status.signal()) {
             // A child that left in order has told the ledger.
             (Some(0), _) => None,
+            // It could not even look at the job.
+            (Some(LEDGER_AWAY), _) => Some(Change::Release { token }),
             (Some(code), _) => Some(fail(job, running, &format!("it ended with code {code}"))),
             (None, signal) => {
                 let stage = stage(worker, job).await;

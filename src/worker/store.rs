@@ -2,6 +2,7 @@
 
 use crate::blobs::{self, Blobs};
 use crate::domain::spec::Spec;
+use crate::journal::Passing;
 use crate::ledger::Batch;
 use crate::prompt::pack::{self, Pack};
 use serde::Serialize;
@@ -22,6 +23,15 @@ pub enum Error {
     Unpack(#[from] std::io::Error),
     #[error("a stored document cannot be read; another version may have written it")]
     Read(#[from] serde_json::Error),
+}
+
+impl Passing for Error {
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Blobs(error) => error.may_pass(),
+            Self::Pack(_) | Self::Unpack(_) | Self::Read(_) => false,
+        }
+    }
 }
 
 /// The bytes of a document.

@@ -86,6 +86,7 @@ macro_rules! promises {
             changing::an_unknown_job_and_an_alias_cannot_be_changed,
             changing::deltas_are_never_stored_and_the_ledger_dates_events,
             journal::a_try_is_opened_once,
+            journal::a_model_that_asked_for_a_pause_is_left_alone_and_then_tried_by_one,
             journal::the_first_final_answer_wins_and_a_second_is_kept,
             journal::the_same_settle_again_changes_nothing,
             journal::another_settle_of_the_same_try_is_kept_beside_it,

@@ -8,7 +8,7 @@ use crate::cli::stdout;
 use crate::cli::words::counted;
 use crate::domain::job::{Change, StateName};
 use crate::ledger::decide::batch_resource;
-use crate::ledger::{Block, Filter};
+use crate::ledger::{Filter, NewBlock, decide};
 
 /// Rows read at a time.
 const PAGE: u32 = 1000;
@@ -18,19 +18,29 @@ pub async fn pause(home: &Home, batch: &str) -> Result<(), CliError> {
     super::summary::batch_of(home, batch).await?;
     let resource = batch_resource(batch);
     let reason = format!("paused (`tableround resume {batch}` goes on)");
-    let block = Block { resource: resource.clone(), reason, until: None };
+    let block = NewBlock { reason, for_ms: None };
     home.ledger.block(&resource, Some(block)).await?;
     stdout::line(&format!("batch {batch}: paused"))
 }
 
 /// Lifts what holds a batch up, its services' blocks included.
 pub async fn resume(home: &Home, batch: &str) -> Result<(), CliError> {
-    let row = super::summary::batch_of(home, batch).await?;
-    let own = batch_resource(batch);
-    for resource in row.batch.resources.iter().chain([&own]) {
+    lift_all(home, batch).await?;
+    stdout::line(&format!("batch {batch}: goes on"))
+}
+
+/// Lifts every block that may hold this batch up: its own, those of the services it needs, and
+/// those of their models.
+pub async fn lift_all(home: &Home, batch: &str) -> Result<(), CliError> {
+    let summary = home.ledger.summary(Some(batch)).await?;
+    let Some(row) = summary.batches.first() else { return Err(CliError::no_such("batch", batch)) };
+    let needed = &row.batch.resources;
+    let is_lane = |resource: &str| needed.iter().any(|need| decide::is_lane_of(resource, need));
+    let lanes = summary.blocks.iter().map(|block| &block.resource).filter(|name| is_lane(name));
+    for resource in needed.iter().chain([&batch_resource(batch)]).chain(lanes) {
         home.ledger.block(resource, None).await?;
     }
-    stdout::line(&format!("batch {batch}: goes on"))
+    Ok(())
 }
 
 /// Cancels what is left of a batch.
@@ -38,7 +48,7 @@ pub async fn cancel(home: &Home, batch: &str) -> Result<(), CliError> {
     super::summary::batch_of(home, batch).await?;
     // Nothing new starts while the jobs are gone through.
     let resource = batch_resource(batch);
-    let block = Block { resource: resource.clone(), reason: "cancelled".to_owned(), until: None };
+    let block = NewBlock { reason: "cancelled".to_owned(), for_ms: None };
     home.ledger.block(&resource, Some(block)).await?;
     let open = Filter {
         batch: Some(batch.to_owned()),

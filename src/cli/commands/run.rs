@@ -1,14 +1,13 @@
 //! `run`: enqueue, work and collect in one process.
 
 use super::enqueue::{self, Load, Taken};
-use super::{summary, watch};
+use super::{batches, summary, watch};
 use crate::cli::errors::CliError;
 use crate::cli::exit::ExitCode;
 use crate::cli::leave_now;
 use crate::cli::session::{self, Home, Session};
 use crate::cli::setting::Setting;
 use crate::ledger::Summary;
-use crate::ledger::decide::batch_resource;
 use crate::provider::rehearsal::Rehearsal;
 use crate::watch::{Departure, Hold, RunningJob, Sight, file_name};
 use crate::worker::{Ended, Options, Worker, collect};
@@ -54,11 +53,8 @@ pub async fn resume(setting: &Setting, batch: &str, work: &Work) -> Result<ExitC
     let started = Instant::now();
     let home = setting.writing_home().await?;
     let summary = summary::batch_of(&home, batch).await?;
-    let own = batch_resource(batch);
-    for resource in summary.batch.resources.iter().chain([&own]) {
-        // Whoever resumes has mended what held it up; if not, it is blocked again at once.
-        home.ledger.block(resource, None).await?;
-    }
+    // Whoever resumes has mended what held it up; if not, it is blocked again at once.
+    batches::lift_all(&home, batch).await?;
     let ended = hold(setting, &home, batch, summary.batch.rehearsal, work).await?;
     finish(setting, &home, batch, &ended, summary.rejected > 0, work, started).await
 }

@@ -8,8 +8,8 @@ use super::keys::Keys;
 use super::link::{Link, Now, at_once};
 use crate::domain::call::{Call, Open, Record, Settle};
 use crate::domain::cost::MicroUsd;
-use crate::ledger::decide::{self, Settling};
-use crate::ledger::{Error, Opened, Result, Settled, codec};
+use crate::ledger::decide::{self, Passage, Settling};
+use crate::ledger::{Block, Error, Opened, Result, Settled, codec};
 use serde::{Deserialize, Serialize};
 
 /// Between the parts of a name: in no stage, seat or id.
@@ -36,8 +36,12 @@ impl Question {
         let mut pipeline = at_once();
         pipeline.cmd("HGET").arg(link.keys.calls(&call.scope)).arg(field(call));
         let (now, stored): (Now, Option<Vec<u8>>) = link.ask(&pipeline).await?;
+        Ok((now, Self::of(stored)?))
+    }
+
+    fn of(stored: Option<Vec<u8>>) -> Result<Self> {
         let entries = stored.as_deref().map_or(Ok(Vec::new()), codec::decode)?;
-        Ok((now, Self { stored: stored.unwrap_or_default(), entries }))
+        Ok(Self { stored: stored.unwrap_or_default(), entries })
     }
 
     fn records(&self) -> Vec<Record> {
@@ -60,11 +64,57 @@ fn field(call: &Call) -> String {
     format!("{stage}{BETWEEN}{round}{BETWEEN}{seat}{BETWEEN}{ask}")
 }
 
-/// Records that a request is about to leave.
+/// What is known of a model as one that can be asked.
+struct Lane {
+    resource: String,
+    stored: Vec<u8>,
+    passage: Passage,
+}
+
+impl Lane {
+    fn of(resource: &str, stored: Option<Vec<u8>>, now: Now) -> Result<Self> {
+        let block: Option<Block> = stored.as_deref().map(codec::decode).transpose()?;
+        Ok(Self {
+            resource: resource.to_owned(),
+            stored: stored.unwrap_or_default(),
+            passage: decide::passage(block, now.ms),
+        })
+    }
+
+    /// The step that counts only if the lane is as it was, and that holds it for a probe.
+    fn take(&self, commit: &mut Commit, keys: &Keys) -> Result<Opened> {
+        commit.expect(&self.stored, "HGET", keys.blocks(), &self.resource);
+        Ok(match &self.passage {
+            Passage::Free => Opened::First,
+            Passage::Held { for_ms } => Opened::Held { for_ms: *for_ms },
+            Passage::Probe(block) => {
+                commit.write("HSET", keys.blocks(), (&self.resource, codec::encode(block)?));
+                Opened::Probe
+            }
+        })
+    }
+}
+
+/// The question and the lane of its model at one moment.
+async fn look(link: &Link, open: &Open) -> Result<(Now, Question, Lane)> {
+    let (keys, call) = (&link.keys, &open.call);
+    let lane = decide::lane_resource(&open.provider, &open.model_asked);
+    let mut pipeline = at_once();
+    pipeline.cmd("HGET").arg(keys.calls(&call.scope)).arg(field(call));
+    pipeline.cmd("HGET").arg(keys.blocks()).arg(&lane);
+    type Answers = (Now, Option<Vec<u8>>, Option<Vec<u8>>);
+    let (now, question, block): Answers = link.ask(&pipeline).await?;
+    Ok((now, Question::of(question)?, Lane::of(&lane, block, now)?))
+}
+
+/// Records that a request is about to leave, if it may.
 pub(super) async fn open(link: &Link, open: &Open) -> Result<Opened> {
     let (keys, call) = (&link.keys, &open.call);
     loop {
-        let (now, question) = Question::read(link, call).await?;
+        let (now, question, lane) = look(link, open).await?;
+        if let Passage::Held { for_ms } = lane.passage {
+            return Ok(Opened::Held { for_ms });
+        }
         if question.entries.iter().any(|entry| entry.record.open.r#try == open.r#try) {
             return Ok(Opened::Taken);
         }
@@ -80,8 +130,9 @@ pub(super) async fn open(link: &Link, open: &Open) -> Result<Opened> {
         }
         let booking = Booking { calls: 1, reserved: micros(open.reserved), spent: 0 };
         booking.write(&mut commit, keys, &open.batch);
+        let opened = lane.take(&mut commit, keys)?;
         if link.commit(&commit).await? {
-            return Ok(Opened::First);
+            return Ok(opened);
         }
     }
 }

@@ -26,7 +26,7 @@ pub use health::Health;
 
 use super::steadiness::Steadiness;
 use super::{
-    Added, Addition, Batch, Beat, Block, Error, Filter, Ledger, Opened, Rejected, Result, Row,
+    Added, Addition, Batch, Beat, Error, Filter, Ledger, NewBlock, Opened, Rejected, Result, Row,
     Scope, Settled, Summary,
 };
 use crate::domain::call::{Call, Open, Record, Settle};
@@ -141,12 +141,9 @@ impl Ledger for Redis {
         }
     }
 
-    async fn block(&self, resource: &str, block: Option<Block>) -> Result<()> {
+    async fn block(&self, resource: &str, block: Option<NewBlock>) -> Result<()> {
         match block {
-            Some(block) => {
-                let block = Block { resource: resource.to_owned(), ..block };
-                sweep::block(&self.link, &block).await
-            }
+            Some(block) => sweep::block(&self.link, resource, block).await,
             None => sweep::unblock(&self.link, resource).await,
         }
     }

@@ -6,7 +6,7 @@ use super::{events, jobs};
 use crate::domain::event::EventKind;
 use crate::domain::job::{Change, Job};
 use crate::ledger::steadiness::Steadiness;
-use crate::ledger::{Beat, Block, Result, WorkerRow, codec, decide};
+use crate::ledger::{Beat, Block, NewBlock, Result, WorkerRow, codec, decide};
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
@@ -142,11 +142,12 @@ async fn free_orphans(link: &Link, worker: &str) -> Result<Vec<Job>> {
 }
 
 /// Sets a block, or replaces the one on the same resource.
-pub(super) async fn block(link: &Link, block: &Block) -> Result<()> {
-    let Block { resource, reason, .. } = block;
+pub(super) async fn block(link: &Link, resource: &str, new: NewBlock) -> Result<()> {
     let (now,): (Now,) = link.ask(&at_once()).await?;
+    let block = decide::begun(resource, new, now.ms);
+    let reason = &block.reason;
     let mut commit = Commit::default();
-    commit.write("HSET", link.keys.blocks(), (resource, codec::encode(block)?));
+    commit.write("HSET", link.keys.blocks(), (resource, codec::encode(&block)?));
     let (batch, text) = (decide::batch_of(resource), format!("{resource}: {reason}"));
     let event = decide::event_about(now.ms, batch, EventKind::Block, text);
     events::tell(&mut commit, &link.keys, &event)?;
@@ -170,7 +171,7 @@ pub(super) async fn unblock(link: &Link, resource: &str) -> Result<()> {
 async fn lift_expired_blocks(link: &Link, view: &View) -> Result<()> {
     for (resource, doc) in &view.blocks {
         let block: Block = codec::decode(doc)?;
-        if block.until.is_some_and(|until| until <= view.now.ms) {
+        if decide::is_spent(&block, view.now.ms) {
             lift(link, view.now, resource, doc).await?;
         }
     }

@@ -1,15 +1,28 @@
 //! The journal: what left, and how it came back.
 
-use super::int;
 use super::threads::Step;
+use super::{int, sweep};
 use crate::domain::call::{Call, Open, Record, Settle};
 use crate::domain::cost::MicroUsd;
-use crate::ledger::decide::{self, Settling};
+use crate::ledger::decide::{self, Passage, Settling};
 use crate::ledger::{Opened, Result, Settled, codec};
 use rusqlite::{Connection, Params, params};
 
-/// Records that a request is about to leave.
+/// Records that a request is about to leave, if it may.
 pub(super) fn open(step: &Step<'_>, open: &Open) -> Result<Opened> {
+    match sweep::passage(step, &open.provider, &open.model_asked)? {
+        Passage::Held { for_ms } => Ok(Opened::Held { for_ms }),
+        Passage::Free if record(step, open)? => Ok(Opened::First),
+        Passage::Probe(block) if record(step, open)? => {
+            sweep::probe(step, &block)?;
+            Ok(Opened::Probe)
+        }
+        Passage::Free | Passage::Probe(_) => Ok(Opened::Taken),
+    }
+}
+
+/// Whether it was the first to record this try.
+fn record(step: &Step<'_>, open: &Open) -> Result<bool> {
     let written = step
         .db
         .prepare_cached(
@@ -30,12 +43,11 @@ pub(super) fn open(step: &Step<'_>, open: &Open) -> Result<Opened> {
             step.now,
             codec::encode(open)?
         ])?;
-    if written == 0 {
-        return Ok(Opened::Taken);
+    if written > 0 {
+        let reserved = micros(open.reserved);
+        book(step.db, &open.batch, &Booking { calls: 1, reserved, spent: 0 })?;
     }
-    let reserved = micros(open.reserved);
-    book(step.db, &open.batch, &Booking { calls: 1, reserved, spent: 0 })?;
-    Ok(Opened::First)
+    Ok(written > 0)
 }
 
 /// Records how a try ended.

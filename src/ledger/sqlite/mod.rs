@@ -23,8 +23,8 @@ mod threads;
 pub use clock::{Reading, Ticks};
 
 use super::{
-    Added, Addition, Batch, Beat, Block, Error, Filter, Ledger, Opened, Rejected, Result, Row,
-    Scope, Settled, Summary,
+    Added, Addition, Batch, Beat, Error, Filter, Ledger, NewBlock, Opened, Rejected, Result, Row,
+    Scope, Settled, Summary, decide,
 };
 use crate::domain::call::{Call, Open, Record, Settle};
 use crate::domain::event::Event;
@@ -128,11 +128,11 @@ impl Ledger for Sqlite {
         }
     }
 
-    async fn block(&self, resource: &str, block: Option<Block>) -> Result<()> {
+    async fn block(&self, resource: &str, block: Option<NewBlock>) -> Result<()> {
         let resource = resource.to_owned();
         self.writer
             .run(move |step| match block {
-                Some(block) => sweep::block(step, &Block { resource, ..block }),
+                Some(block) => sweep::block(step, &decide::begun(&resource, block, step.now)),
                 None => sweep::unblock(step, &resource),
             })
             .await

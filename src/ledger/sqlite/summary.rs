@@ -1,7 +1,7 @@
 //! The ledger at a glance, from counters: nothing here looks at a job.
 
 use super::threads::View;
-use super::{count, events};
+use super::{count, events, sweep};
 use crate::domain::cost::MicroUsd;
 use crate::domain::job::StateName;
 use crate::ledger::{BatchSummary, Block, Result, Summary, WorkerRow, codec};
@@ -60,8 +60,6 @@ fn blocks(view: &View<'_>) -> Result<Vec<Block>> {
         "SELECT resource, reason, until FROM blocks WHERE until IS NULL OR until > ?1
          ORDER BY resource",
     )?;
-    let rows = statement.query_map([view.now], |row| {
-        Ok(Block { resource: row.get(0)?, reason: row.get(1)?, until: row.get(2)? })
-    })?;
+    let rows = statement.query_map([view.now], sweep::block_of)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }

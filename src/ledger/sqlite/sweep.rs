@@ -4,9 +4,9 @@ use super::threads::Step;
 use super::{events, jobs};
 use crate::domain::event::EventKind;
 use crate::domain::job::{Change, Job, Lease};
-use crate::ledger::decide::{self, batch_of};
+use crate::ledger::decide::{self, Passage, batch_of};
 use crate::ledger::{Beat, Block, Error, Result, codec};
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 /// Records a heartbeat and gives expired leases back to the queue.
 pub(super) fn sweep(step: &mut Step<'_>, beat: &Beat, lease_ms: u32) -> Result<Vec<Job>> {
@@ -107,15 +107,40 @@ fn has_crashed(step: &Step<'_>, worker: &str, alive_since: i64) -> Result<bool> 
 
 /// Sets a block, or replaces the one on the same resource.
 pub(super) fn block(step: &Step<'_>, block: &Block) -> Result<()> {
-    let Block { resource, reason, until } = block;
-    step.db
-        .prepare_cached(
-            "INSERT INTO blocks (resource, reason, until) VALUES (?1, ?2, ?3)
-             ON CONFLICT (resource) DO UPDATE SET reason = ?2, until = ?3",
-        )?
-        .execute(params![resource, reason, until])?;
+    write_block(step.db, block)?;
+    let Block { resource, reason, .. } = block;
     let text = format!("{resource}: {reason}");
     events::about(step, batch_of(resource), EventKind::Block, text)
+}
+
+fn write_block(db: &Connection, block: &Block) -> Result<()> {
+    let Block { resource, reason, until } = block;
+    db.prepare_cached(
+        "INSERT INTO blocks (resource, reason, until) VALUES (?1, ?2, ?3)
+         ON CONFLICT (resource) DO UPDATE SET reason = ?2, until = ?3",
+    )?
+    .execute(params![resource, reason, until])?;
+    Ok(())
+}
+
+/// Whether a request to this model may leave now.
+pub(super) fn passage(step: &Step<'_>, provider: &str, model: &str) -> Result<Passage> {
+    let resource = decide::lane_resource(provider, model);
+    let known = step
+        .db
+        .prepare_cached("SELECT resource, reason, until FROM blocks WHERE resource = ?1")?
+        .query_row([&resource], block_of)
+        .optional()?;
+    Ok(decide::passage(known, step.now))
+}
+
+/// Holds the others while one request finds out.
+pub(super) fn probe(step: &Step<'_>, block: &Block) -> Result<()> {
+    write_block(step.db, block)
+}
+
+pub(super) fn block_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Block> {
+    Ok(Block { resource: row.get(0)?, reason: row.get(1)?, until: row.get(2)? })
 }
 
 /// Lifts a block, if there is one.
@@ -129,12 +154,13 @@ pub(super) fn unblock(step: &Step<'_>, resource: &str) -> Result<()> {
 }
 
 fn lift_expired_blocks(step: &Step<'_>) -> Result<()> {
-    let lifted: Vec<String> = step
+    let over: Vec<Block> = step
         .db
-        .prepare_cached("DELETE FROM blocks WHERE until <= ?1 RETURNING resource")?
-        .query_map([step.now], |row| row.get(0))?
+        .prepare_cached("SELECT resource, reason, until FROM blocks WHERE until <= ?1")?
+        .query_map([step.now], block_of)?
         .collect::<rusqlite::Result<_>>()?;
-    lifted.into_iter().try_for_each(|resource| tell_unblocked(step, resource))
+    let spent = over.into_iter().filter(|block| decide::is_spent(block, step.now));
+    spent.map(|block| block.resource).try_for_each(|resource| unblock(step, &resource))
 }
 
 fn tell_unblocked(step: &Step<'_>, resource: String) -> Result<()> {

@@ -210,3 +210,16 @@ proptest! {
         prop_assert!(take(&gate, "0").is_some(), "a lane always lets at least one through");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_lane_closed_by_others_lets_nobody_through_until_its_time_and_no_other_lane_waits() {
+    let gate = Gate::new(3);
+    gate.close("a", Duration::from_secs(5));
+    assert!(take(&gate, "b").is_some());
+    let mut waiting = Box::pin(gate.permit("a"));
+    assert!(now_or_never(waiting.as_mut()).is_none());
+    advance(Duration::from_millis(4999)).await;
+    assert!(now_or_never(waiting.as_mut()).is_none());
+    advance(Duration::from_millis(1)).await;
+    assert!(timeout(Duration::from_millis(1), waiting).await.is_ok());
+}

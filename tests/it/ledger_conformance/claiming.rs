@@ -7,7 +7,7 @@ use super::samples::{
 use std::collections::BTreeSet;
 use tableround::domain::event::EventKind;
 use tableround::domain::job::{Change, Priority, State};
-use tableround::ledger::Block;
+use tableround::ledger::NewBlock;
 
 pub(super) async fn priority_then_fairness_then_index(place: &Place) {
     let ledger = place.connect();
@@ -49,24 +49,26 @@ pub(super) async fn a_worker_gets_only_what_it_can_serve(place: &Place) {
 pub(super) async fn a_block_holds_jobs_until_its_time_or_its_end(place: &Place) {
     let ledger = place.connect();
     add(&ledger, "b", &["a"]).await;
-    let now = ledger.summary(None).await.unwrap().now;
-    let hour = i64::try_from(NEVER_MS).unwrap();
+    let new = |for_ms| Some(NewBlock { reason: "quota".into(), for_ms });
     for resource in ["provider:p", "batch:b"] {
-        for until in [None, Some(now + hour)] {
-            let block = Block { resource: resource.into(), reason: "quota".into(), until };
-            ledger.block(resource, Some(block.clone())).await.unwrap();
-            assert_eq!(ledger.summary(None).await.unwrap().blocks, [block]);
-            assert_eq!(claim(&ledger, "w", LONG).await, None, "{resource} {until:?}");
+        for for_ms in [None, Some(NEVER_MS)] {
+            let before = ledger.summary(None).await.unwrap().now;
+            ledger.block(resource, new(for_ms)).await.unwrap();
+            let listed = ledger.summary(None).await.unwrap().blocks;
+            assert_eq!((listed.len(), listed[0].resource.as_str()), (1, resource));
+            // Two connections may read the clock a moment apart.
+            let lasts = listed[0].until.map(|until| (until - before + 500) / 1000);
+            let expected = for_ms.map(|wait| i64::try_from(wait).unwrap() / 1000);
+            assert_eq!(lasts, expected, "it begins by the ledger's clock");
+            assert_eq!(claim(&ledger, "w", LONG).await, None, "{resource} {for_ms:?}");
             ledger.block(resource, None).await.unwrap();
             assert!(ledger.summary(None).await.unwrap().blocks.is_empty());
         }
     }
     for resource in ["provider:other", "batch:other"] {
-        let block = Block { resource: resource.into(), reason: "r".into(), until: None };
-        ledger.block(resource, Some(block)).await.unwrap();
+        ledger.block(resource, new(None)).await.unwrap();
     }
-    let over = Block { resource: "provider:p".into(), reason: "r".into(), until: Some(now) };
-    ledger.block("provider:p", Some(over)).await.unwrap();
+    ledger.block("provider:p", new(Some(0))).await.unwrap();
     let listed = ledger.summary(None).await.unwrap().blocks;
     let listed: Vec<_> = listed.into_iter().map(|block| block.resource).collect();
     assert_eq!(listed, ["batch:other", "provider:other"]);

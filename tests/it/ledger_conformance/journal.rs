@@ -4,7 +4,7 @@ use super::Place;
 use super::samples::{add, answered, batch, call, failed, open};
 use tableround::domain::call::{self, Next, Outcome, Record, Settle};
 use tableround::domain::cost::MicroUsd;
-use tableround::ledger::{Addition, Error, Opened, Scope, Settled};
+use tableround::ledger::{Addition, Error, NewBlock, Opened, Scope, Settled};
 
 fn is_duplicate_of(settled: &Settled, r#try: u32) -> bool {
     matches!(settled, Settled::Duplicate(counts) if counts.open.r#try == r#try)
@@ -26,6 +26,31 @@ pub(super) async fn a_try_is_opened_once(place: &Place) {
     assert_eq!(outlines(&records), [(1, false, false), (2, false, false)]);
     assert_eq!(records[0].open, open(&call, 1, "j"));
     assert!(records[0].opened_at > 0);
+}
+
+pub(super) async fn a_model_that_asked_for_a_pause_is_left_alone_and_then_tried_by_one(
+    place: &Place,
+) {
+    const LANE: &str = "lane:p/m";
+    let (ledger, elsewhere) = (place.connect(), place.connect());
+    let call = call("j", "designer");
+    let ask = async |r#try| elsewhere.open(open(&call, r#try, "j")).await.unwrap();
+    let pause = |for_ms| Some(NewBlock { reason: "busy".into(), for_ms: Some(for_ms) });
+    ledger.block("lane:p/another", pause(60_000)).await.unwrap();
+    assert_eq!(ask(1).await, Opened::First);
+    ledger.block(LANE, pause(60_000)).await.unwrap();
+    let Opened::Held { for_ms } = ask(2).await else { panic!("it left") };
+    assert!(for_ms > 50_000 && for_ms <= 60_000, "{for_ms}");
+    let records = ledger.journal(Scope::Call(&call)).await.unwrap();
+    assert_eq!(outlines(&records), [(1, false, false)], "nothing was written");
+    ledger.block(LANE, None).await.unwrap();
+    assert_eq!(ask(2).await, Opened::First);
+    ledger.block(LANE, pause(0)).await.unwrap();
+    assert_eq!(ask(2).await, Opened::Taken, "who comes too late tries nothing");
+    assert_eq!(ask(3).await, Opened::Probe);
+    assert!(matches!(ask(4).await, Opened::Held { .. }), "one tries, the others wait");
+    ledger.block(LANE, None).await.unwrap();
+    assert_eq!(ask(4).await, Opened::First);
 }
 
 pub(super) async fn the_first_final_answer_wins_and_a_second_is_kept(place: &Place) {

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use tableround::domain::event::EventKind;
 use tableround::domain::job::{Job, State, StateName};
 use tableround::ledger::{
-    Addition, Block, Error, Ledger, NewJob, Reading, Rejected, SCHEMA, Sqlite, Ticks,
+    Addition, Error, Ledger, NewBlock, NewJob, Reading, Rejected, SCHEMA, Sqlite, Ticks,
 };
 
 fn file() -> (tempfile::TempDir, PathBuf) {
@@ -111,7 +111,7 @@ async fn everything_is_there_after_reopening() {
     ledger.add(&batch("b"), addition).await.unwrap();
     let job = claim(&ledger, "w", LONG).await.unwrap();
     ledger.apply(&job.id, fail(&job, 0)).await.unwrap().unwrap();
-    let block = Block { resource: "provider:q".into(), reason: "r".into(), until: None };
+    let block = NewBlock { reason: "r".into(), for_ms: None };
     ledger.block("provider:q", Some(block)).await.unwrap();
     ledger.sweep(&beat("w"), LONG).await.unwrap();
     let seen = async |ledger: Arc<dyn Ledger>| {
@@ -283,9 +283,7 @@ async fn time_opens_what_was_waiting_and_what_was_blocked() {
     add(&ledger, "b", &["a", "b"]).await;
     let first = claim(&ledger, "w", LONG).await.unwrap();
     ledger.apply(&first.id, fail(&first, 500)).await.unwrap().unwrap();
-    let now = ledger.summary(None).await.unwrap().now;
-    let until = Some(now + 200);
-    let block = Block { resource: "batch:b".into(), reason: "quota".into(), until };
+    let block = NewBlock { reason: "quota".into(), for_ms: Some(200) };
     ledger.block("batch:b", Some(block)).await.unwrap();
     let next = async |passed| {
         time.pass(passed);

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use tableround::domain::call::{Call, Open, Outcome, Record, Settle};
 use tableround::domain::cost::MicroUsd;
 use tableround::domain::job::{Change, Ending, Job, Priority, Progress, StateName};
-use tableround::ledger::{Addition, Block, Error, Ledger, NewJob, Opened, Row, Scope, Settled};
+use tableround::ledger::{Addition, Error, Ledger, NewBlock, NewJob, Opened, Row, Scope, Settled};
 
 const CONNECTIONS: usize = 8;
 const BATCHES: [&str; 3] = ["b", "a", "c"];
@@ -162,7 +162,7 @@ impl Walk {
         let batch = format!("batch:{}", self.batch());
         let resource = if self.dice.once_in(4) { "provider:p".to_owned() } else { batch };
         let lift = !self.dice.once_in(3);
-        let block = Block { resource: resource.clone(), reason: "r".into(), until: None };
+        let block = NewBlock { reason: "r".into(), for_ms: None };
         ledger.block(&resource, (!lift).then_some(block)).await.unwrap();
         if lift {
             self.model.blocks.remove(&resource);
