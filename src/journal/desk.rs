@@ -203,13 +203,14 @@ impl Desk {
 }
 
 fn budget_reached(batch: &str, max: MicroUsd) -> Stop {
+    let more = MicroUsd(max.0.saturating_mul(2));
     Stop::Blocked {
         resource: decide::batch_resource(batch),
         error: JobError {
             code: "budget.reached".to_owned(),
             message: format!("another call could cost more than the budget of {max} USD"),
             hint: format!(
-                "enqueue the rest with a larger --max-cost; batch {batch} keeps what it has"
+                "`tableround run --resume {batch} --max-cost {more}` goes on with twice as much"
             ),
         },
         for_ms: None,

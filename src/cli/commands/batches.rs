@@ -6,9 +6,10 @@ use crate::cli::setting::Setting;
 use crate::cli::shapes::{self, StatusWorker};
 use crate::cli::stdout;
 use crate::cli::words::counted;
+use crate::domain::cost::MicroUsd;
 use crate::domain::job::{Change, StateName};
 use crate::ledger::decide::batch_resource;
-use crate::ledger::{Filter, NewBlock, decide};
+use crate::ledger::{Addition, Batch, Filter, NewBlock, decide};
 
 /// Rows read at a time.
 const PAGE: u32 = 1000;
@@ -39,6 +40,33 @@ pub async fn lift_all(home: &Home, batch: &str) -> Result<(), CliError> {
     let lanes = summary.blocks.iter().map(|block| &block.resource).filter(|name| is_lane(name));
     for resource in needed.iter().chain([&batch_resource(batch)]).chain(lanes) {
         home.ledger.block(resource, None).await?;
+    }
+    Ok(())
+}
+
+/// Gives a known batch new limits and lifts what the old ones had stopped; a pause stays.
+pub async fn limit(
+    home: &Home,
+    batch: &str,
+    max_cost: Option<MicroUsd>,
+    max_fails: Option<String>,
+) -> Result<(), CliError> {
+    let row = super::summary::batch_of(home, batch).await?;
+    let wanted = Batch {
+        max_cost: max_cost.or(row.batch.max_cost),
+        max_fails: max_fails.or(row.batch.max_fails.clone()),
+        ..row.batch
+    };
+    home.ledger.add(&wanted, Addition::default()).await?;
+    lift_budget(home, batch).await
+}
+
+/// Lifts the block that a batch's old limits had set.
+pub async fn lift_budget(home: &Home, batch: &str) -> Result<(), CliError> {
+    let own = batch_resource(batch);
+    let blocks = home.ledger.summary(Some("")).await?.blocks;
+    if blocks.iter().any(|block| block.resource == own && block.reason.starts_with("budget.")) {
+        home.ledger.block(&own, None).await?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! `enqueue`: takes pictures in; workers do the rest. Also the first half of `run`.
 
 use super::run::Work;
-use super::wait;
+use super::{batches, wait};
 use crate::cli::errors::CliError;
 use crate::cli::estimate::{self, Estimate};
 use crate::cli::exit::{self, ExitCode};
@@ -181,6 +181,10 @@ pub async fn take_in(setting: &Setting, load: Load, work: &Work) -> Result<Taken
     let sizes = (intake.added.queued.len() as u64, pictures);
     // Now it is known what is really there to be discussed.
     let estimate = estimated(setting, &order, sizes, first, work).await?;
+    if load.max_cost.is_some() {
+        // The batch may have been there before, stopped by a smaller budget.
+        batches::lift_budget(&home, &load.batch).await?;
+    }
     let (batch, rehearsal) = (load.batch, spec.rehearsal);
     Ok(Taken::In(Box::new(Queued { home, intake, batch, rehearsal, estimate })))
 }

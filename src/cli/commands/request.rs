@@ -32,7 +32,11 @@ pub async fn run(
 ) -> Result<ExitCode, CliError> {
     let work = work(setting, &args.work, args.output, RUN_MAX_WAIT);
     if let Some(batch) = &args.resume {
-        return run::resume(setting, batch, &work).await;
+        let limits = run::Limits {
+            max_cost: args.limits.max_cost,
+            max_fails: args.limits.max_fails.map(|max| max.to_string()),
+        };
+        return run::resume(setting, batch, limits, &work).await;
     }
     let load = load(setting, environment, &args.input, args.spec, &args.limits)?;
     run::run(setting, load, &work).await

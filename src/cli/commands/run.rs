@@ -7,6 +7,7 @@ use crate::cli::exit::ExitCode;
 use crate::cli::leave_now;
 use crate::cli::session::{self, Home, Session};
 use crate::cli::setting::Setting;
+use crate::domain::cost::MicroUsd;
 use crate::ledger::Summary;
 use crate::provider::rehearsal::Rehearsal;
 use crate::watch::{Departure, Hold, RunningJob, Sight, file_name};
@@ -36,6 +37,13 @@ impl Work {
     }
 }
 
+/// New limits for a batch that is there; none: as they were.
+#[derive(Debug, Clone, Default)]
+pub struct Limits {
+    pub max_cost: Option<MicroUsd>,
+    pub max_fails: Option<String>,
+}
+
 /// `run` over new inputs.
 pub async fn run(setting: &Setting, load: Load, work: &Work) -> Result<ExitCode, CliError> {
     let started = Instant::now();
@@ -49,10 +57,18 @@ pub async fn run(setting: &Setting, load: Load, work: &Work) -> Result<ExitCode,
 }
 
 /// `run --resume`: goes on with a batch that is there.
-pub async fn resume(setting: &Setting, batch: &str, work: &Work) -> Result<ExitCode, CliError> {
+pub async fn resume(
+    setting: &Setting,
+    batch: &str,
+    limits: Limits,
+    work: &Work,
+) -> Result<ExitCode, CliError> {
     let started = Instant::now();
     let home = setting.writing_home().await?;
     let summary = summary::batch_of(&home, batch).await?;
+    if limits.max_cost.is_some() || limits.max_fails.is_some() {
+        batches::limit(&home, batch, limits.max_cost, limits.max_fails).await?;
+    }
     // Whoever resumes has mended what held it up; if not, it is blocked again at once.
     batches::lift_all(&home, batch).await?;
     let ended = hold(setting, &home, batch, summary.batch.rehearsal, work).await?;
