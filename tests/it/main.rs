@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "figures and what was not run are for people")]
 
 mod architecture;
+mod away;
 mod blobs;
 mod deploy;
 mod doctor;

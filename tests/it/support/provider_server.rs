@@ -29,6 +29,8 @@ pub(crate) struct Seen {
     pub(crate) body: String,
     /// What the server did instead of answering.
     pub(crate) mischief: Option<Mischief>,
+    /// When it came.
+    pub(crate) at: Instant,
 }
 
 impl Seen {
@@ -150,6 +152,8 @@ struct Log {
     /// Answers to be given at once before the delays begin.
     quick: AtomicU64,
     faults: Mutex<Vec<Fault>>,
+    /// What the next request meets.
+    next: Mutex<Option<Mischief>>,
 }
 
 /// A running server; stops when dropped.
@@ -177,6 +181,7 @@ impl ProviderServer {
             manner,
             quick: AtomicU64::new(0),
             faults: Mutex::default(),
+            next: Mutex::default(),
         });
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -193,6 +198,11 @@ impl ProviderServer {
     /// From now on these faults, and no others.
     pub(crate) fn suffer(&self, faults: Vec<Fault>) {
         *self.log.faults.lock().unwrap() = faults;
+    }
+
+    /// The next request, and no other, meets this.
+    pub(crate) fn surprise(&self, mischief: Mischief) {
+        *self.log.next.lock().unwrap() = Some(mischief);
     }
 
     /// Every request so far, in the order they came.
@@ -242,14 +252,15 @@ async fn witness(State(log): State<Arc<Log>>, request: Request, next: Next) -> R
     let mut seen = Seen {
         request: request_header.map_or("", |id| id.to_str().unwrap_or("")).to_owned(),
         body: hex::encode(digest),
-        mischief: None,
+        mischief: log.next.lock().unwrap().take(),
+        at: Instant::now(),
     };
     {
         let mut file = log.file.lock().unwrap();
         writeln!(file, "{} {}", seen.request, seen.body).unwrap();
         file.sync_data().unwrap();
         let mut all = log.seen.lock().unwrap();
-        if all.iter().all(|other| other.body != seen.body) {
+        if seen.mischief.is_none() && all.iter().all(|other| other.body != seen.body) {
             seen.mischief = log.manner.mischief(&digest);
         }
         all.push(seen.clone());
