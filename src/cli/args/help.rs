@@ -203,6 +203,9 @@ count, unless they are set already. An empty variable is as good as none.
 
 Keys of model services are read from the environment only, from the variable that belongs to the
 service, e.g. OPENROUTER_API_KEY; [providers.NAME] key_env names another.
+
+An object store (--blobs s3://bucket/prefix) is reached with AWS_ACCESS_KEY_ID,
+AWS_SECRET_ACCESS_KEY and AWS_REGION; AWS_ENDPOINT names one that is not Amazon's.
 ";
 
 fn environment(command: &clap::Command) -> String {
