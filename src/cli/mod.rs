@@ -12,6 +12,7 @@ pub mod session;
 pub mod failures;
 pub mod logs;
 pub mod setting;
+pub mod lookout;
 pub mod shapes;
 pub mod words;
 pub mod stdout;
@@ -115,8 +116,7 @@ async fn dispatch(
         Command::Worker(worker) => return commands::request::worker(setting, &worker).await,
         Command::Status(status) => {
             let home = setting.existing_home().await?;
-            let place = setting.places.ledger.to_string();
-            commands::status::run(&home, &place, status.name.as_deref(), json).await?;
+            commands::status::run(setting, &home, status.name.as_deref()).await?;
         }
         Command::Watch(watch) => {
             let watching = commands::watch::Watching {

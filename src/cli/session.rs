@@ -59,6 +59,7 @@ pub async fn session(
         version: env!("CARGO_PKG_VERSION").to_owned(),
         slots: u32::try_from(options.slots).unwrap_or(u32::MAX),
         busy: 0,
+        keys: services.can_serve(),
         last: false,
     };
     let desk = Desk {

@@ -8,6 +8,7 @@ use crate::domain::job::{ATTEMPTS_MAX, CRASHES_MAX, Job, JobError, State, StateN
 use crate::domain::retry;
 use crate::domain::spec::Spec;
 use crate::ledger::{BatchSummary, Block, Rejected, Row, WorkerRow};
+use crate::watch::{BatchGlance, RunningJob};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -135,8 +136,35 @@ pub struct StatusBatch {
     pub created_at: String,
     pub states: BTreeMap<StateName, u64>,
     pub cost: StatusCost,
+    /// Null: nobody can know yet, or something holds the batch.
     pub eta_ms: Option<u64>,
     pub last_error: Option<String>,
+    pub jobs_per_minute: Option<f64>,
+    /// Why the jobs that do not run do not.
+    pub why: Vec<StatusReason>,
+    pub running: Vec<StatusJob>,
+}
+
+/// Why jobs are not running, and the way out.
+#[derive(Debug, Serialize)]
+pub struct StatusReason {
+    pub reason: String,
+    pub until: Option<String>,
+}
+
+/// A job that runs.
+#[derive(Debug, Serialize)]
+pub struct StatusJob {
+    pub job: String,
+    pub picture: String,
+    pub worker: String,
+    pub stage: String,
+    pub seat: String,
+    /// Answers obtained, of those expected; 0 of 0 before the discussion is planned.
+    pub obtained: u32,
+    pub expected: u32,
+    /// Since this attempt began.
+    pub elapsed_ms: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -145,6 +173,10 @@ pub struct StatusCost {
     pub reserved_usd: MicroUsd,
     pub lost_usd: MicroUsd,
     pub max_usd: Option<MicroUsd>,
+    /// What all of it will have cost, at the pace so far.
+    pub projected_usd: Option<MicroUsd>,
+    /// Models whose price nobody knows: what is spent is at least what is said.
+    pub unknown_prices: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -166,8 +198,12 @@ pub struct StatusBlock {
 }
 
 impl StatusBatch {
-    pub fn new(summary: &BatchSummary, blocks: &[Block]) -> Self {
+    pub fn new(summary: &BatchSummary, glance: &BatchGlance, blocks: &[Block]) -> Self {
         let own = format!("batch:{}", summary.batch.name);
+        let why = glance.why.iter().map(|reason| StatusReason {
+            reason: reason.what.clone(),
+            until: reason.until.map(time),
+        });
         Self {
             batch: summary.batch.name.clone(),
             paused: blocks.iter().any(|block| block.resource == own),
@@ -182,11 +218,36 @@ impl StatusBatch {
                 reserved_usd: summary.reserved,
                 lost_usd: MicroUsd(0),
                 max_usd: summary.batch.max_cost,
+                projected_usd: glance.projected.filter(|_| glance.unpriced.is_empty()),
+                unknown_prices: glance.unpriced.clone(),
             },
-            eta_ms: None,
+            eta_ms: glance.eta.map(ms),
             last_error: summary.last_error.clone(),
+            jobs_per_minute: glance.per_minute.map(|rate| (rate * 1000.0).round() / 1000.0),
+            why: why.collect(),
+            running: glance.sight.running.iter().map(StatusJob::from).collect(),
         }
     }
+}
+
+impl From<&RunningJob> for StatusJob {
+    fn from(running: &RunningJob) -> Self {
+        Self {
+            job: running.job.clone(),
+            picture: running.name.clone(),
+            worker: running.worker.clone(),
+            stage: running.progress.stage.clone(),
+            seat: running.progress.seat.clone(),
+            obtained: running.progress.done,
+            expected: running.progress.expected,
+            elapsed_ms: ms(running.elapsed),
+        }
+    }
+}
+
+/// A duration as JSON has it.
+fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl StatusWorker {

@@ -157,6 +157,9 @@ pub struct Beat {
     pub version: String,
     pub slots: u32,
     pub busy: u32,
+    /// `key:NAME` for every key it has.
+    #[serde(default)]
+    pub keys: Vec<String>,
     /// The worker says goodbye: it is no longer listed.
     pub last: bool,
 }

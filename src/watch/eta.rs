@@ -14,10 +14,15 @@ use std::time::Duration;
 const FINISHED_MAX: usize = 32;
 /// Seconds of the recent past that make the rate.
 const WINDOW_S: f64 = 120.0;
+/// More free slots than this change nothing that a person would notice.
+const SLOTS_MAX: usize = 4096;
 /// Seconds between two looks.
 const LOOK_EVERY_S: f64 = 1.0;
 /// Share of a job that must be done before its pace says anything.
 const EVIDENCE: f64 = 0.05;
+/// Seconds of work that must be seen before anything is promised: answers that a resumed job knows
+/// already come within one.
+const EVIDENCE_S: f64 = 1.0;
 
 /// What was seen of a batch so far. Feed it with [`Eta::observe`] and [`Eta::finished`].
 #[derive(Debug, Default)]
@@ -59,6 +64,9 @@ impl Eta {
 
     /// The time until nothing is left to do; none while nobody can know.
     pub fn batch(&self, sight: &Sight) -> Option<Duration> {
+        if sight.total == 0 {
+            return None;
+        }
         if sight.running.is_empty() && sight.pending() == 0 {
             return Some(Duration::ZERO);
         }
@@ -85,6 +93,14 @@ impl Eta {
         self.rate().map(|rate| rate * 60.0)
     }
 
+    /// Jobs a minute if all that runs, and all slots that are free for what is queued, keep on as
+    /// they do: for who has just come and saw nothing change yet.
+    pub fn steady_per_minute(&self, sight: &Sight) -> Option<f64> {
+        let typical = self.typical(sight)?;
+        let at_once = sight.running.len() as u64 + sight.slots_free.min(sight.pending());
+        (at_once > 0 && typical > 0.0).then(|| count(at_once) * 60.0 / typical)
+    }
+
     /// Jobs a second over the window; none unless there was progress.
     fn rate(&self) -> Option<f64> {
         let (first, last) = (self.looks.front()?, self.looks.back()?);
@@ -103,28 +119,34 @@ impl Eta {
         let (mut seconds, mut jobs) =
             (self.finished.iter().sum::<f64>(), count(self.finished.len() as u64));
         for job in &sight.running {
-            seconds += job.elapsed.as_secs_f64();
+            seconds += seen_for(job);
             jobs += share(job);
         }
-        let enough = jobs > 0.0 && jobs >= EVIDENCE * count(sight.running.len() as u64);
+        let enough = jobs > 0.0
+            && jobs >= EVIDENCE * count(sight.running.len() as u64)
+            && (seconds >= EVIDENCE_S || !self.finished.is_empty());
         enough.then(|| seconds / jobs)
     }
 
     /// Seconds that a running job still needs.
     fn left(&self, job: &RunningJob, typical: f64) -> f64 {
-        let (share, elapsed) = (share(job), job.elapsed.as_secs_f64());
-        if self.finished.is_empty() && share >= EVIDENCE {
-            return elapsed * (1.0 - share) / share;
-        }
-        // Stages differ in pace, so the clock knows more than the share; but a job that resumed
-        // has most of its answers early. Half a word for each.
-        f64::midpoint(typical * (1.0 - share), (typical - elapsed).max(0.0))
+        let (share, seen, stale) = (share(job), seen_for(job), job.stale.as_secs_f64());
+        let left = if self.finished.is_empty() && share >= EVIDENCE {
+            seen * (1.0 - share) / share
+        } else {
+            // Stages differ in pace, so the clock knows more than the share; but a job that
+            // resumed has most of its answers early. Half a word for each.
+            f64::midpoint(typical * (1.0 - share), (typical - seen).max(0.0))
+        };
+        (left - stale).max(0.0)
     }
 
     /// Seconds until the jobs left have gone through the slots.
     fn by_slots(&self, sight: &Sight) -> Option<f64> {
         let typical = self.typical(sight)?;
-        let left: Vec<f64> = sight.running.iter().map(|job| self.left(job, typical)).collect();
+        let mut left: Vec<f64> = sight.running.iter().map(|job| self.left(job, typical)).collect();
+        let free = usize::try_from(sight.slots_free.min(sight.pending())).unwrap_or(usize::MAX);
+        left.extend(std::iter::repeat_n(0.0, free.min(SLOTS_MAX)));
         (!left.is_empty()).then(|| makespan(&left, sight.pending(), typical))
     }
 }
@@ -153,6 +175,11 @@ fn work(sight: &Sight) -> f64 {
     count(sight.ended()) + sight.running.iter().map(share).sum::<f64>()
 }
 
+/// Seconds of work behind the progress of a job, earlier attempts included.
+fn seen_for(job: &RunningJob) -> f64 {
+    (job.before + job.elapsed.saturating_sub(job.stale)).as_secs_f64()
+}
+
 /// The share of a job's answers that were obtained.
 pub(super) fn share(job: &RunningJob) -> f64 {
     let (done, expected) = (f64::from(job.progress.done), f64::from(job.progress.expected));
@@ -178,7 +205,14 @@ mod tests {
         /// Jobs differ by this share of `job_s`, up and down.
         spread: f64,
         gate: bool,
+        /// Seen from another process: slots fill one after another, progress comes every 3 s, and
+        /// the estimate knows the last jobs that finished but nothing that it saw itself.
+        elsewhere: bool,
     }
+
+    /// Seconds between two slots that fill, and between two words of progress.
+    const RAMP_S: f64 = 0.5;
+    const NEWS_S: f64 = 3.0;
 
     impl Course {
         /// What the estimate was when half of the time was over, and what was true.
@@ -196,14 +230,20 @@ mod tests {
             let (mut running, mut now): (Vec<Going>, f64) = (vec![], 0.0);
             let mut begun = 0;
             loop {
-                while running.len() < self.slots && begun < self.jobs {
+                let open = if self.elsewhere { 1.0 + now / RAMP_S } else { f64::INFINITY };
+                while running.len() < self.slots
+                    && begun < self.jobs
+                    && count(running.len() as u64) < open
+                {
                     running.push(Going { share: 0.0, began: now, takes: self.takes(begun) });
                     begun += 1;
                 }
-                sight.running =
-                    running.iter().map(|job| seen(job.share, now - job.began)).collect();
+                sight.slots_free = (self.slots - running.len()) as u64;
+                sight.running = running.iter().map(|job| self.news(job, now)).collect();
                 sight.calls_out = if self.gate { 32 } else { running.len() };
-                eta.observe(&sight, Duration::from_secs_f64(now));
+                if !self.elsewhere {
+                    eta.observe(&sight, Duration::from_secs_f64(now));
+                }
                 if running.is_empty() || now >= stop {
                     let left = eta.batch(&sight).expect("half of the batch was seen");
                     return (left.as_secs_f64(), now);
@@ -218,6 +258,18 @@ mod tests {
                     eta.finished(Duration::from_secs_f64(now - job.began));
                 }
             }
+        }
+
+        /// A running job as a watcher knows it.
+        fn news(&self, job: &Going, now: f64) -> RunningJob {
+            let elapsed = now - job.began;
+            if !self.elsewhere {
+                return seen(job.share, elapsed);
+            }
+            let stale = elapsed % NEWS_S;
+            let mut told = seen((elapsed - stale) / job.takes, elapsed);
+            told.stale = Duration::from_secs_f64(stale);
+            told
         }
 
         /// Seconds of a job, spread evenly and without an order.
@@ -243,9 +295,18 @@ mod tests {
     #[test]
     fn at_half_time_the_estimate_is_within_thirty_per_cent() {
         let check = |jobs, slots, job_s, spread, gate| {
-            let (eta, truth) = Course { jobs, slots, job_s, spread, gate }.at_half_time();
-            let off = (eta - truth).abs() / truth;
-            assert!(off <= 0.3, "{jobs} jobs in {slots} slots: {eta:.1} s, truth {truth:.1} s");
+            for elsewhere in [false, true] {
+                if gate && elsewhere {
+                    // Nobody else knows how full another process's gate is.
+                    continue;
+                }
+                let course = Course { jobs, slots, job_s, spread, gate, elsewhere };
+                let (eta, truth) = course.at_half_time();
+                let off = (eta - truth).abs() / truth;
+                let seen = if elsewhere { "elsewhere" } else { "in the process" };
+                let what = format!("{jobs} jobs in {slots} slots, seen {seen}");
+                assert!(off <= 0.3, "{what}: {eta:.1} s, truth {truth:.1} s");
+            }
         };
         check(20, 1, 10.0, 0.0, false); // one after another
         check(1, 1, 60.0, 0.0, false);
@@ -266,7 +327,25 @@ mod tests {
         assert_eq!(Eta::default().batch(&sight), None, "nothing runs");
         sight.running = vec![seen(0.0, 3.0)];
         assert_eq!(Eta::default().batch(&sight), None, "no answer yet");
+        sight.running = vec![seen(0.7, 0.3)];
+        assert_eq!(Eta::default().batch(&sight), None, "answers that a resumed job knew already");
+        assert_eq!(Eta::default().batch(&Sight::default()), None, "nothing is there yet");
         assert_eq!(Eta::default().per_minute(), None);
+        assert_eq!(Eta::default().steady_per_minute(&sight), None);
+    }
+
+    #[test]
+    fn free_slots_take_queued_jobs_at_once() {
+        let mut eta = Eta::default();
+        eta.finished(Duration::from_secs(60));
+        let mut sight = Sight { total: 5, done: 1, ..Sight::default() };
+        assert_eq!(eta.batch(&sight), None, "nobody works");
+        sight.slots_free = 2;
+        let seconds = |sight: &Sight| format!("{:.0}", eta.batch(sight).unwrap().as_secs_f64());
+        assert_eq!(seconds(&sight), "120", "two rounds of two");
+        assert_eq!(eta.steady_per_minute(&sight), Some(2.0));
+        sight.slots_free = 16;
+        assert_eq!(seconds(&sight), "60");
     }
 
     #[test]

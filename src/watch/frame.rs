@@ -5,7 +5,7 @@ use super::job_line::{Columns, job_line};
 use super::look::{Ink, Look};
 use super::phrases;
 use super::sight::{RunningJob, Sight};
-use super::text::{clock, count as counted, money};
+use super::text::{clock, count as counted, money, pace};
 use console::measure_text_width;
 use std::time::Duration;
 
@@ -100,15 +100,6 @@ fn batch_bar(scene: &Scene<'_>) -> String {
     format!("  {}{bar}  {facts}", look.ink(Ink::Strong, &name))
 }
 
-/// Jobs a minute, or an hour where that is easier to read.
-fn pace(per_minute: f64) -> String {
-    if per_minute >= 1.0 {
-        format!("{per_minute:.1} jobs/min")
-    } else {
-        format!("{:.1} jobs/h", per_minute * 60.0)
-    }
-}
-
 /// `  5 running · 0.041230 USD · 12 calls out · 1m02s`, what matters most first; what does not fit
 /// is left out, so that the frame keeps its height.
 fn facts(scene: &Scene<'_>) -> Vec<String> {
@@ -181,6 +172,7 @@ mod tests {
             name: name.to_owned(),
             progress: Progress { stage: stage.into(), seat: seat.into(), done, expected: 38 },
             elapsed: Duration::from_secs(u64::from(index) * 23),
+            ..RunningJob::default()
         }
     }
 

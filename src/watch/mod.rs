@@ -11,6 +11,7 @@ mod eta;
 #[cfg(test)]
 mod fake;
 mod frame;
+mod glance;
 mod job_line;
 mod json;
 mod lines;
@@ -19,12 +20,16 @@ mod phrases;
 mod screen;
 mod sight;
 mod text;
+mod why;
 
 pub use eta::Eta;
+pub use glance::{BatchGlance, Facts, Glance, WorkerGlance};
 pub use look::Look;
+pub use phrases::spending;
 pub use screen::{Above, Screen, Surface};
 pub use sight::{Departure, Fate, Hold, RunningJob, Sight, file_name};
-pub use text::{clock, count, money, took};
+pub use text::{clock, count, money, one_line, pace, took};
+pub use why::{Reason, live_workers, reasons};
 
 use crate::domain::event::Event;
 use std::fmt;

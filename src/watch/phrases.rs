@@ -1,11 +1,14 @@
 //! The sentences that stay on the screen: how a job left, what the ledger tells, where a batch is.
 
+use super::glance::BatchGlance;
 use super::look::{Ink, Look};
 use super::sight::{Departure, Fate, Hold, Sight};
 use super::text::{clock, count, money, took};
 use crate::domain::event::{Event, EventKind};
 use crate::domain::job::{JobError, Progress};
 use std::time::Duration;
+
+const SECOND: Duration = Duration::from_secs(1);
 
 /// `✓ butterfly.png   38 turns   12.3 s`; a failure with its hint on a line of its own.
 pub(super) fn departure(departure: &Departure, name_width: usize, look: Look) -> String {
@@ -96,9 +99,31 @@ pub(super) fn status(sight: &Sight) -> String {
     parts.join(", ")
 }
 
-/// `eta 2m10s` to the nearest second, or nothing while nobody knows.
+/// `0.041230 USD so far, about 0.8 USD in all, at most 5 USD`; what nobody knows is said.
+pub fn spending(batch: &BatchGlance) -> String {
+    let sight = &batch.sight;
+    let spent = money(sight.cost, sight.cost_unknown);
+    let mut parts = vec![match spent.as_str() {
+        "unknown" => "cost unknown".to_owned(),
+        spent => format!("{spent} spent"),
+    }];
+    if !batch.unpriced.is_empty() {
+        parts.push(format!("no price for {}", batch.unpriced.join(", ")));
+    }
+    let going_on = sight.ended() < sight.total;
+    if let Some(all) = batch.projected.filter(|all| going_on && all.0 > 0) {
+        let about = if batch.unpriced.is_empty() { "about" } else { "more than" };
+        parts.push(format!("{about} {all} USD in all"));
+    }
+    parts.extend(batch.max_cost.map(|max| format!("at most {max} USD")));
+    parts.join(", ")
+}
+
+/// `eta 2m10s` to the nearest second; nothing while nobody knows, and nothing about what is over
+/// or will be in a moment.
 pub(super) fn eta(left: Option<Duration>) -> Option<String> {
-    left.map(|left| format!("eta {}", clock(left + Duration::from_millis(500))))
+    let left = left.filter(|left| !left.is_zero())?;
+    Some(format!("eta {}", clock(left.max(SECOND) + SECOND / 2)))
 }
 
 #[cfg(test)]

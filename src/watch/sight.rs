@@ -1,8 +1,9 @@
 //! A batch at one moment, as far as a person watching wants to know it.
 
 use crate::domain::cost::MicroUsd;
-use crate::domain::job::{Job, JobError, Progress, State, StateName};
+use crate::domain::job::{Attempt, Job, JobError, Progress, State, StateName};
 use crate::ledger::{BatchSummary, Block};
+use crate::worker::LEASE;
 use std::time::Duration;
 
 /// A batch at one moment.
@@ -27,6 +28,8 @@ pub struct Sight {
     pub cost_unknown: bool,
     /// The jobs being worked on, by index.
     pub running: Vec<RunningJob>,
+    /// Slots that are free for jobs of the batch now, as far as this process knows.
+    pub slots_free: u64,
     /// What keeps jobs from running.
     pub holds: Vec<Hold>,
 }
@@ -88,18 +91,32 @@ pub struct RunningJob {
     pub progress: Progress,
     /// Since this attempt began.
     pub elapsed: Duration,
+    /// How old the news of its progress is: another process hears of it only now and then.
+    pub stale: Duration,
+    /// What earlier attempts took. Their answers count, so their time does.
+    pub before: Duration,
+    /// The worker that holds it; empty: this process.
+    pub worker: String,
 }
 
 impl RunningJob {
     /// The job, if it is running. `now` is ledger time in milliseconds since 1970.
     pub fn of(job: &Job, now: i64) -> Option<Self> {
         match &job.state {
-            State::Running { .. } => Some(Self {
-                job: job.id.clone(),
-                name: file_name(&job.source).to_owned(),
-                progress: job.progress.clone(),
-                elapsed: last_attempt(job, now),
-            }),
+            State::Running { lease } => {
+                let elapsed = last_attempt(job, now);
+                // A renewal tells the progress and sets the lease's end.
+                let told = lease.until.saturating_sub_unsigned(millis(LEASE));
+                Some(Self {
+                    job: job.id.clone(),
+                    name: file_name(&job.source).to_owned(),
+                    progress: job.progress.clone(),
+                    elapsed,
+                    stale: between(told, now).min(elapsed),
+                    before: worked(job, now).saturating_sub(elapsed),
+                    worker: lease.worker.clone(),
+                })
+            }
             State::Queued
             | State::Waiting { .. }
             | State::Completed { .. }
@@ -182,6 +199,12 @@ pub fn file_name(source: &str) -> &str {
     source.trim_end_matches(['/', '\\']).rsplit(['/', '\\']).next().unwrap_or(source)
 }
 
+/// How long a job was worked on in all its attempts. `now` is ledger time.
+pub(super) fn worked(job: &Job, now: i64) -> Duration {
+    let took = |attempt: &Attempt| between(attempt.started_at, attempt.ended_at.unwrap_or(now));
+    job.history.iter().map(took).sum()
+}
+
 fn last_attempt(job: &Job, now: i64) -> Duration {
     job.history.last().map_or(Duration::ZERO, |attempt| {
         between(attempt.started_at, attempt.ended_at.unwrap_or(now))
@@ -189,14 +212,18 @@ fn last_attempt(job: &Job, now: i64) -> Duration {
 }
 
 /// From one ledger time to another; nothing if it is past.
-fn between(from: i64, to: i64) -> Duration {
+pub(super) fn between(from: i64, to: i64) -> Duration {
     Duration::from_millis(to.saturating_sub(from).try_into().unwrap_or(0))
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::job::{Attempt, Ending, Lease, PictureSource, Priority};
+    use crate::domain::job::{Ending, Lease, PictureSource, Priority};
     use crate::ledger::Batch;
 
     fn job(state: State, ended_at: Option<i64>) -> Job {
@@ -247,6 +274,18 @@ mod tests {
         assert_eq!((seen.name.as_str(), seen.elapsed), ("moon.gif", Duration::from_secs(23)));
         assert_eq!(RunningJob::of(&job(State::Queued, None), 33_000), None);
         assert_eq!(Departure::of(&job(running(), None), 33_000), None);
+    }
+
+    #[test]
+    fn news_of_a_running_job_are_as_old_as_its_last_renewal() {
+        let mut resumed = job(running(), None);
+        resumed.history.insert(0, Attempt { ended_at: Some(7_000), ..resumed.history[0].clone() });
+        resumed.history[0].started_at = 2_000;
+        let seen = RunningJob::of(&resumed, 91_000).unwrap();
+        assert_eq!(seen.stale, Duration::from_secs(2), "the lease ends at 99 s");
+        assert_eq!(seen.before, Duration::from_secs(5));
+        assert_eq!(seen.elapsed, Duration::from_secs(81));
+        assert_eq!(seen.worker, "w");
     }
 
     #[test]

@@ -34,6 +34,15 @@ pub fn money(cost: MicroUsd, some_unknown: bool) -> String {
     }
 }
 
+/// Jobs a minute, or an hour where that is easier to read.
+pub fn pace(per_minute: f64) -> String {
+    if per_minute >= 1.0 {
+        format!("{per_minute:.1} jobs/min")
+    } else {
+        format!("{:.1} jobs/h", per_minute * 60.0)
+    }
+}
+
 /// `1 turn`, `38 turns`.
 pub fn count(n: u64, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
@@ -41,15 +50,20 @@ pub fn count(n: u64, what: &str) -> String {
 
 /// One line without anything that moves a cursor or turns the writing direction: names of files
 /// and messages of services are strangers' text.
-pub(super) fn one_line(text: &str) -> String {
+pub fn one_line(text: &str) -> String {
     let shown = |c: char| match c {
         '\n' | '\r' | '\t' => ' ',
-        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
-        c if c.is_control() => '\u{fffd}',
+        c if is_ill_behaved(c) => '\u{fffd}',
         c => c,
     };
     let text: String = text.chars().map(shown).collect();
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Moves the cursor, or turns the writing direction.
+pub(super) fn is_ill_behaved(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || c.is_control()
 }
 
 /// A name in at most `width` columns: the middle goes, because the beginning tells what it is

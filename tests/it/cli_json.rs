@@ -183,8 +183,13 @@ fn a_batch_is_told_of_in_the_shapes_of_the_contract_before_and_after_the_work() 
             ("cost", Object),
             ("eta_ms", CountOrNull),
             ("last_error", TextOrNull),
+            ("why", List),
+            ("running", List),
         ],
     );
+    let [why] = &batch["why"].as_array().unwrap()[..] else { panic!("{batch:#}") };
+    fields(why, &[("reason", Text), ("until", TimeOrNull)]);
+    assert!(why["reason"].as_str().unwrap().starts_with("no worker is alive"), "{why}");
     let states = ["queued", "running", "waiting", "completed", "dead", "cancelled"];
     fields(&batch["states"], &states.map(|state| (state, Count)));
     fields(
@@ -194,6 +199,8 @@ fn a_batch_is_told_of_in_the_shapes_of_the_contract_before_and_after_the_work() 
             ("reserved_usd", Money),
             ("lost_usd", Money),
             ("max_usd", MoneyOrNull),
+            ("projected_usd", MoneyOrNull),
+            ("unknown_prices", List),
         ],
     );
     say(here, &["pause", "b"]).ends(0);

@@ -144,6 +144,7 @@ async fn workers_of_another_version_are_named() {
         version: "99.0.0".to_owned(),
         slots: 1,
         busy: 0,
+        keys: vec![],
         last: false,
     };
     ledger.sweep(&beat, 10_000).await.unwrap();

@@ -171,6 +171,7 @@ fn sight_of(summary: &Summary, worker: &Worker, calls_max: usize) -> Sight {
         elapsed: job.started.elapsed(),
         job: job.job,
         progress: job.progress,
+        ..RunningJob::default()
     });
     Sight {
         calls_out: worker.desk.gate.in_flight(),

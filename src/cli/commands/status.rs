@@ -1,73 +1,76 @@
 //! `status`: batches, workers, blocks, and why anything is not running.
 
 use crate::cli::errors::CliError;
+use crate::cli::lookout::Lookout;
 use crate::cli::session::Home;
+use crate::cli::setting::Setting;
 use crate::cli::shapes::{self, Status, StatusBatch, StatusBlock, StatusWorker};
 use crate::cli::stdout;
 use crate::cli::words::counted;
 use crate::domain::job::StateName;
 use crate::ledger::{BatchSummary, Summary};
+use crate::watch::{self, BatchGlance, Glance, RunningJob, WorkerGlance, clock, one_line};
 use std::fmt::Write;
 
+/// Running jobs listed of one batch.
+const RUNNING_SHOWN: usize = 16;
+
 /// Prints the ledger at a glance.
-pub async fn run(
-    home: &Home,
-    place: &str,
-    batch: Option<&str>,
-    json: bool,
-) -> Result<(), CliError> {
-    let summary = home.ledger.summary(batch).await?;
+pub async fn run(setting: &Setting, home: &Home, batch: Option<&str>) -> Result<(), CliError> {
+    let facts = Lookout::new(home, &setting.prices, batch).look().await?;
+    let summary = &facts.summary;
     if let (Some(name), true) = (batch, summary.batches.is_empty()) {
         return Err(CliError::no_such("batch", name));
     }
-    if json {
-        return stdout::line(&shapes::line("status", shape(&summary, place)));
+    let glance = Glance::of(&facts);
+    let place = setting.places.ledger.to_string();
+    if setting.json {
+        return stdout::line(&shapes::line("status", shape(summary, &glance, place)));
     }
-    stdout::line(text(&summary, place).trim_end())
+    stdout::line(text(summary, &glance, &place).trim_end())
 }
 
-fn shape(summary: &Summary, place: &str) -> Status {
+fn shape(summary: &Summary, glance: &Glance, place: String) -> Status {
+    let batches = summary.batches.iter().zip(&glance.batches);
+    let workers = summary.workers.iter();
     Status {
-        ledger: place.to_owned(),
-        batches: summary
-            .batches
-            .iter()
-            .map(|batch| StatusBatch::new(batch, &summary.blocks))
+        ledger: place,
+        batches: batches
+            .map(|(row, glance)| StatusBatch::new(row, glance, &summary.blocks))
             .collect(),
-        workers: summary
-            .workers
-            .iter()
-            .map(|worker| StatusWorker::new(worker, summary.now))
-            .collect(),
+        workers: workers.map(|row| StatusWorker::new(row, summary.now)).collect(),
         blocks: summary.blocks.iter().map(StatusBlock::from).collect(),
     }
 }
 
-fn text(summary: &Summary, place: &str) -> String {
+fn text(summary: &Summary, glance: &Glance, place: &str) -> String {
     let mut text = format!("ledger {place}\n");
     if summary.batches.is_empty() {
         text.push_str("\nno batches yet; `tableround run PICTURE… --rehearse` makes one\n");
     }
-    for batch in &summary.batches {
-        describe(&mut text, batch, summary);
+    for (batch, seen) in summary.batches.iter().zip(&glance.batches) {
+        describe(&mut text, batch, seen);
     }
-    if !summary.workers.is_empty() {
+    if !glance.workers.is_empty() {
         text.push_str("\nworkers\n");
     }
-    for row in &summary.workers {
-        let age = (summary.now - row.last_beat) / 1000;
-        let beat = &row.beat;
-        writeln!(
-            text,
-            "  {}  pid {}  {} of {} slots busy  heard {age} s ago",
-            beat.host, beat.pid, beat.busy, beat.slots
-        )
-        .expect("a String takes everything");
+    for worker in &glance.workers {
+        writeln!(text, "  {}", worker_line(worker)).expect("a String takes everything");
     }
     text
 }
 
-fn describe(text: &mut String, batch: &BatchSummary, summary: &Summary) {
+fn worker_line(worker: &WorkerGlance) -> String {
+    let WorkerGlance { name: _, host, pid, slots, busy, silence, lost } = worker;
+    let heard = silence.as_secs();
+    if *lost {
+        format!("{host}  pid {pid}  LOST: heard {} ago; its jobs go to others", clock(*silence))
+    } else {
+        format!("{host}  pid {pid}  {busy} of {slots} slots busy  heard {heard} s ago")
+    }
+}
+
+fn describe(text: &mut String, batch: &BatchSummary, seen: &BatchGlance) {
     let name = &batch.batch.name;
     let label = if batch.batch.rehearsal { "  (rehearsal: no model was asked)" } else { "" };
     let of = |state| batch.states.get(&state).copied().unwrap_or_default();
@@ -85,38 +88,55 @@ fn describe(text: &mut String, batch: &BatchSummary, summary: &Summary) {
         let duplicates = counted(batch.duplicates, "duplicate");
         line(format!("  {duplicates}, {} rejected", batch.rejected));
     }
-    line(format!("  {}, {} USD spent", counted(batch.calls, "call"), batch.spent));
+    line(format!("  {}, {}", counted(batch.calls, "call"), watch::spending(seen)));
+    if let Some(ahead) = ahead(seen) {
+        line(format!("  {ahead}"));
+    }
+    for job in seen.sight.running.iter().take(RUNNING_SHOWN) {
+        line(format!("  {}", running_line(job)));
+    }
+    if let more @ 1.. = seen.sight.running.len().saturating_sub(RUNNING_SHOWN) {
+        line(format!("  and {more} more running"));
+    }
     if let Some(error) = &batch.last_error {
         line(format!("  last error: {error}"));
     }
-    if let Some(why) = why_not(batch, summary) {
-        line(format!("  {why}"));
+    for reason in &seen.why {
+        let until = reason.until.map(shapes::time);
+        let until = until.map_or_else(String::new, |until| format!(", until {until}"));
+        line(format!("  {}{until}", reason.what));
     }
 }
 
-/// Why the jobs of a batch that are not running are not running.
-fn why_not(batch: &BatchSummary, summary: &Summary) -> Option<String> {
-    let of = |state| batch.states.get(&state).copied().unwrap_or_default();
-    let pending = of(StateName::Queued) + of(StateName::Waiting);
-    if pending == 0 {
+/// `3.1 jobs/min, eta 2m10s`; nothing once all is done.
+fn ahead(seen: &BatchGlance) -> Option<String> {
+    if seen.sight.ended() == seen.sight.total {
         return None;
     }
-    let own = format!("batch:{}", batch.batch.name);
-    let block = summary
-        .blocks
-        .iter()
-        .find(|block| block.resource == own || batch.batch.resources.contains(&block.resource));
-    if let Some(block) = block {
-        let until = block.until.map(shapes::time);
-        let until = until.map_or_else(String::new, |until| format!(", until {until}"));
-        return Some(format!("held up: {}{until}", block.reason));
+    let rate = seen.per_minute.map(watch::pace);
+    // What is held ends when somebody lifts it; why is told below.
+    let held = seen.why.iter().any(|reason| reason.holds_all);
+    let eta = match seen.eta {
+        Some(left) => Some(format!("eta {}", clock(left))),
+        None if held => None,
+        None => Some("eta not known yet".to_owned()),
+    };
+    let parts: Vec<String> = rate.into_iter().chain(eta).collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+/// `teapot.jpg: discuss, craftsman, 21/38, 1m02s, on host-7-abc`
+fn running_line(job: &RunningJob) -> String {
+    let progress = &job.progress;
+    let stage = if progress.stage.is_empty() { "preparing" } else { &progress.stage };
+    let mut parts = vec![stage.to_owned()];
+    if !progress.seat.is_empty() {
+        parts.push(progress.seat.clone());
     }
-    if summary.workers.is_empty() {
-        let name = &batch.batch.name;
-        return Some(format!("no worker is running: `tableround run --resume {name}` goes on"));
+    if progress.expected > 0 {
+        parts.push(format!("{}/{}", progress.done, progress.expected));
     }
-    match of(StateName::Queued) {
-        0 => Some("waiting for the delay of a retry".to_owned()),
-        queued => Some(format!("{queued} wait for a free slot")),
-    }
+    parts.push(clock(job.elapsed));
+    parts.push(format!("on {}", job.worker));
+    format!("{}: {}", one_line(&job.name), parts.join(", "))
 }

@@ -156,6 +156,7 @@ pub(crate) fn beat(worker: &str) -> Beat {
         version: "1".into(),
         slots: 4,
         busy: 0,
+        keys: vec!["key:K".into()],
         last: false,
     }
 }
