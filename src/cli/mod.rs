@@ -8,6 +8,7 @@ pub mod freeze;
 pub mod estimate;
 pub mod intake;
 pub mod room;
+pub mod pump;
 pub mod session;
 pub mod failures;
 pub mod logs;
@@ -124,7 +125,8 @@ async fn dispatch(
                 text: watch.text,
                 until_done: watch.until_done,
             };
-            commands::watch::run(setting, &setting.existing_home().await?, &watching).await?;
+            let home = setting.existing_home().await?;
+            return commands::watch::run(setting, &home, &watching).await;
         }
         Command::Wait(wait) => {
             let waiting = commands::wait::Waiting {

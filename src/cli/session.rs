@@ -2,8 +2,9 @@
 
 use super::errors::CliError;
 use super::exit::ExitCode;
+use super::pump::Pump;
 use crate::blobs::Blobs;
-use crate::domain::event::{Event, EventKind};
+use crate::domain::event::Event;
 use crate::domain::job::Job;
 use crate::journal::{Desk, Flights, Spool};
 use crate::ledger::{self, Beat, Error, Ledger};
@@ -11,6 +12,7 @@ use crate::provider::gate::Gate;
 use crate::provider::services::Services;
 use crate::queue::{Bell, Tickets, redis};
 use crate::redis_server::Server;
+use crate::watch::Words;
 use crate::worker::{Ended, Options, Shutdown, Worker};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,8 +20,6 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
-/// How long events are gathered before they are written together.
-const EVENTS_PAUSE: Duration = Duration::from_millis(100);
 /// How long running calls may go on after the first signal, without and with a person watching.
 const GRACE: Duration = Duration::from_secs(8);
 const GRACE_WATCHED: Duration = Duration::from_secs(30);
@@ -40,7 +40,10 @@ pub struct Home {
 pub struct Session {
     pub worker: Arc<Worker>,
     pub shutdown: Shutdown,
+    /// What is said at its tables.
+    pub words: Arc<Words>,
     events: UnboundedReceiver<Event>,
+    carries_words: bool,
 }
 
 /// Makes a worker for this process.
@@ -86,15 +89,26 @@ pub async fn session(
             Worker::with_tickets(desk, options, beat, shutdown.clone(), carrier)
         }
     };
-    Ok(Session { worker, shutdown, events })
+    // Tickets and words travel the same way: through a Redis.
+    let carries_words = home.carrier.is_some();
+    let words = Arc::default();
+    Ok(Session { worker, shutdown, words, events, carries_words })
 }
 
 impl Session {
+    fn pump(&self) -> Pump {
+        Pump {
+            ledger: Arc::clone(&self.worker.desk.ledger),
+            carries_words: self.carries_words,
+            words: Arc::clone(&self.words),
+        }
+    }
+
     /// Works on one job that a parent has claimed.
     pub async fn work_on(self, job: Job) -> Result<(), Error> {
         let over = CancellationToken::new();
-        let ledger = Arc::clone(&self.worker.desk.ledger);
-        let pump = tokio::spawn(pump(ledger, self.events, over.clone()));
+        let pump = self.pump();
+        let pump = tokio::spawn(pump.run(self.events, over.clone()));
         let signals = tokio::spawn(told(self.shutdown));
         let ended = Arc::clone(&self.worker).run_one(job).await;
         signals.abort();
@@ -112,8 +126,8 @@ impl Session {
         leave: impl Fn() + Send + 'static,
     ) -> Result<Ended, Error> {
         let over = CancellationToken::new();
-        let ledger = Arc::clone(&self.worker.desk.ledger);
-        let pump = tokio::spawn(pump(ledger, self.events, over.clone()));
+        let pump = self.pump();
+        let pump = tokio::spawn(pump.run(self.events, over.clone()));
         let signals = tokio::spawn(signals(self.shutdown, watched, say, leave));
         let ended = Arc::clone(&self.worker).run().await;
         signals.abort();
@@ -121,39 +135,6 @@ impl Session {
         over.cancel();
         tokio::time::timeout(Duration::from_secs(2), pump).await.ok();
         ended
-    }
-}
-
-/// Writes events into the ledger, many at a time. Pieces of answers are only shown, not kept.
-async fn pump(
-    ledger: Arc<dyn Ledger>,
-    mut events: UnboundedReceiver<Event>,
-    over: CancellationToken,
-) {
-    let mut open = true;
-    while open {
-        let mut batch = Vec::new();
-        let gather = tokio::time::sleep(EVENTS_PAUSE);
-        tokio::pin!(gather);
-        loop {
-            tokio::select! {
-                event = events.recv() => match event {
-                    Some(event) if event.event == EventKind::Delta => {}
-                    Some(event) => batch.push(event),
-                    None => {
-                        open = false;
-                        break;
-                    }
-                },
-                () = over.cancelled(), if !events.is_closed() => events.close(),
-                () = &mut gather => break,
-            }
-        }
-        if !batch.is_empty()
-            && let Err(error) = ledger.events(batch, None).await
-        {
-            tracing::warn!(%error, "events could not be kept");
-        }
     }
 }
 

@@ -56,6 +56,8 @@ pub struct Setting {
     /// stderr is a terminal and may be drawn on.
     pub progress: bool,
     look: Look,
+    /// Colours on standard output.
+    color_stdout: bool,
     /// These settings, for a process of our own.
     variables: Vec<(String, OsString)>,
     /// The log files of a command that works.
@@ -107,6 +109,7 @@ impl Setting {
             quiet: terminal.quiet,
             progress: terminal.progress,
             look: Look { color: terminal.color, utf8: is_utf8(environment) },
+            color_stdout: terminal.color_stdout,
             variables: global.variables(),
             logs,
             screen,
@@ -256,9 +259,21 @@ impl Setting {
         self.view_on(self.screen.clone(), self.progress)
     }
 
-    /// How `watch` shows it: the view is what was asked for.
+    /// What standard output can show.
+    pub fn look_on_stdout(&self) -> Look {
+        Look { color: self.color_stdout, ..self.look }
+    }
+
+    /// Whether standard output is a terminal that a screen may be drawn on.
+    pub fn may_draw_on_stdout(&self) -> bool {
+        // Where stderr leads elsewhere, nothing was said against what moves.
+        let moves = self.progress || !std::io::stderr().is_terminal();
+        std::io::stdout().is_terminal() && moves && !self.quiet
+    }
+
+    /// How `watch` shows it where it has no screen: the view is what was asked for.
     pub fn view_on_stdout(&self) -> Box<dyn watch::View> {
-        self.view_on(Screen::stdout(), std::io::stdout().is_terminal())
+        self.view_on(Screen::stdout(), false)
     }
 
     fn view_on(&self, screen: Screen, moving: bool) -> Box<dyn watch::View> {

@@ -35,7 +35,8 @@ pub struct Event {
     pub stage: String,
     pub round: u32,
     pub seat: String,
-    /// For `delta`: where in the answer the text begins, in characters.
+    /// For `delta`: where in the answer the text begins, in characters (Unicode scalar values). 0
+    /// again: the question was asked anew.
     pub offset: u64,
     pub text: String,
 }

@@ -81,8 +81,8 @@ impl Desk {
         self.events.send(event).ok();
     }
 
-    /// A piece of an answer as it streams.
-    pub(super) fn delta(&self, job: &Job, call: &Call, text: &str) {
+    /// A piece of an answer as it streams; `offset`: characters of the answer before it.
+    pub(super) fn delta(&self, job: &Job, call: &Call, offset: u64, text: &str) {
         self.tell(Event {
             seq: 0,
             at: 0,
@@ -92,7 +92,7 @@ impl Desk {
             stage: call.stage.clone(),
             round: call.round,
             seat: call.seat.clone(),
-            offset: 0,
+            offset,
             text: text.to_owned(),
         });
     }

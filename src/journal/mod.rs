@@ -36,6 +36,7 @@ use crate::provider;
 use crate::provider::error::{Remedy, remedy};
 use bytes::Bytes;
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -208,7 +209,14 @@ impl<'a> Attempt<'a> {
         }
         failpoint::reach("after_open");
         failpoint::poison(&self.job.source, &call.stage);
-        let on_delta = |text: &str| self.desk.delta(self.job, call, text);
+        let said = AtomicU64::new(0);
+        let is_prose = is_prose(&question.request);
+        let on_delta = |text: &str| {
+            if is_prose {
+                let offset = said.fetch_add(text.chars().count() as u64, Ordering::Relaxed);
+                self.desk.delta(self.job, call, offset, text);
+            }
+        };
         let asking = client.ask(&question.request, &on_delta);
         let (result, ms) = self.desk.timed(&self.stop, asking).await?;
         failpoint::reach("after_answer");
@@ -381,6 +389,14 @@ impl Ask for Attempt<'_> {
             offset: 0,
             text: text.to_owned(),
         });
+    }
+}
+
+/// Whether the answer is words for people, and not an object for programs.
+fn is_prose(request: &provider::Request) -> bool {
+    match request {
+        provider::Request::Chat(chat) => chat.schema.is_none(),
+        provider::Request::Image(_) => false,
     }
 }
 

@@ -11,7 +11,7 @@ mod sqlite;
 mod steadiness;
 mod token;
 
-pub use self::redis::{Health, Redis, bell};
+pub use self::redis::{Health, Redis, bell, live};
 pub use sqlite::{Reading, Sqlite, Ticks};
 
 use crate::domain::call::{Call, Open, Record, Settle};

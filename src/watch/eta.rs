@@ -88,6 +88,12 @@ impl Eta {
         Duration::try_from_secs_f64(seconds).ok()
     }
 
+    /// The time until a running job is done, from its own pace.
+    pub(super) fn alone(&self, job: &RunningJob) -> Option<Duration> {
+        let sight = Sight { running: vec![job.clone()], ..Sight::default() };
+        self.job(&sight, job)
+    }
+
     /// Jobs a minute, of late.
     pub fn per_minute(&self) -> Option<f64> {
         self.rate().map(|rate| rate * 60.0)

@@ -38,7 +38,7 @@ pub(super) struct Scene<'a> {
 /// The frame's lines, none as wide as the terminal and together lower than it.
 pub(super) fn frame(scene: &Scene<'_>) -> Vec<String> {
     let airy = scene.rows >= ROWS_AIRY;
-    let mut below = if airy { vec![String::new()] } else { vec![] };
+    let mut below = if airy { words(scene) } else { vec![] };
     below.push(batch_bar(scene));
     below.extend(facts(scene));
     below.extend(holds(scene));
@@ -60,7 +60,10 @@ fn jobs(scene: &Scene<'_>, room: usize) -> Vec<String> {
     let all = scene.jobs.len();
     let shown = if all > room { room.saturating_sub(1) } else { all };
     let columns = Columns::of(scene.cols);
-    let line = |job| job_line(job, scene.eta.job(scene.sight, job), columns, scene.look);
+    let line = |job| {
+        let left = scene.eta.job(scene.sight, job);
+        scene.look.join(&job_line(job, left, columns, scene.look))
+    };
     let mut lines: Vec<String> = scene.jobs.iter().take(shown).map(|job| line(job)).collect();
     if shown < all {
         let more = format!("  and {} more", all - shown);
@@ -72,14 +75,7 @@ fn jobs(scene: &Scene<'_>, room: usize) -> Vec<String> {
 /// `  night  ━━━━━━━━━━━─────────  7/20  41%  3.1 jobs/min  eta 2m10s`
 fn batch_bar(scene: &Scene<'_>) -> String {
     let (sight, look) = (scene.sight, scene.look);
-    let total = count(sight.total).max(1.0);
-    let part = |jobs: f64, ink| (jobs / total, ink);
-    let busy = sight.running.iter().map(share).sum();
-    let parts = [
-        part(count(sight.done), Ink::Good),
-        part(count(sight.dead + sight.cancelled), Ink::Bad),
-        part(busy, Ink::Busy),
-    ];
+    let parts = parts(sight);
     let whole: f64 = parts.iter().map(|part| part.0).sum();
     let mut facts =
         format!("{}/{}  {:>3.0}%", sight.done, sight.total, (whole * 100.0 + 1e-6).floor());
@@ -96,8 +92,19 @@ fn batch_bar(scene: &Scene<'_>) -> String {
     let named = room >= 55;
     let name = if named { look.name(&sight.batch, name_width) + "  " } else { String::new() };
     let used = measure_text_width(&name) + measure_text_width(&facts);
-    let bar = look.bar(&parts, room.saturating_sub(used).min(40));
+    let bar = look.join(&look.bar(&parts, room.saturating_sub(used).min(40)));
     format!("  {}{bar}  {facts}", look.ink(Ink::Strong, &name))
+}
+
+/// What the bar of a batch is made of.
+pub(super) fn parts(sight: &Sight) -> [(f64, Ink); 3] {
+    let total = count(sight.total).max(1.0);
+    let part = |jobs: f64, ink| (jobs / total, ink);
+    [
+        part(count(sight.done), Ink::Good),
+        part(count(sight.dead + sight.cancelled), Ink::Bad),
+        part(sight.running.iter().map(share).sum(), Ink::Busy),
+    ]
 }
 
 /// `  5 running · 0.041230 USD · 12 calls out · 1m02s`, what matters most first; what does not fit
@@ -146,6 +153,14 @@ fn wrap(facts: &[(String, Ink)], width: usize, look: Look) -> Vec<String> {
         used += wide;
     }
     lines
+}
+
+/// The newest words between two empty lines; their end matters, so it is what fits.
+fn words(scene: &Scene<'_>) -> Vec<String> {
+    let Some(spoken) = &scene.sight.spoken else { return vec![String::new()] };
+    let look = scene.look;
+    let said = phrases::newest_words(spoken, scene.cols.saturating_sub(3), look);
+    vec![String::new(), format!("  {}", look.ink(Ink::Faint, &said)), String::new()]
 }
 
 fn holds(scene: &Scene<'_>) -> impl Iterator<Item = String> {

@@ -1,7 +1,7 @@
 //! One running job on one line, in columns that keep their places.
 
 use super::eta::share;
-use super::look::{Ink, Look};
+use super::look::{Ink, Look, Piece};
 use super::phrases;
 use super::sight::RunningJob;
 use super::text::clock;
@@ -56,27 +56,25 @@ pub(super) fn job_line(
     left: Option<Duration>,
     columns: Columns,
     look: Look,
-) -> String {
-    let mut line = format!("  {}", look.name(&job.name, columns.name));
+) -> Vec<Piece> {
+    let mut line = vec![(Ink::Plain, format!("  {}", look.name(&job.name, columns.name)))];
+    let mut column = |pieces: Vec<Piece>| {
+        line.push((Ink::Plain, "  ".to_owned()));
+        line.extend(pieces);
+    };
     if columns.bar > 0 {
-        line += "  ";
-        line += &look.bar(&[(share(job), Ink::Busy)], columns.bar);
+        column(look.bar(&[(share(job), Ink::Busy)], columns.bar));
     }
     if columns.stage > 0 {
-        line += "  ";
-        line += &stage(look, job, columns.stage);
+        column(vec![(Ink::Plain, stage(look, job, columns.stage))]);
     }
-    line += "  ";
-    line += &right(&turns(&job.progress), TURNS_WIDTH);
+    column(vec![(Ink::Plain, right(&turns(&job.progress), TURNS_WIDTH))]);
     if columns.elapsed > 0 {
-        let elapsed = right(&clock(job.elapsed), columns.elapsed);
-        line += "  ";
-        line += &look.ink(Ink::Faint, &elapsed);
+        column(vec![(Ink::Faint, right(&clock(job.elapsed), columns.elapsed))]);
     }
     if columns.eta > 0 {
         let eta = phrases::eta(left).unwrap_or_default();
-        line += "  ";
-        line += &look.ink(Ink::Faint, &right(&eta, columns.eta));
+        column(vec![(Ink::Faint, right(&eta, columns.eta))]);
     }
     line
 }

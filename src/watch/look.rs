@@ -24,6 +24,9 @@ pub(super) enum Ink {
     Care,
 }
 
+/// A piece of a line and what it means.
+pub(super) type Piece = (Ink, String);
+
 /// The characters that are not letters.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Glyphs {
@@ -103,24 +106,30 @@ impl Look {
         console::pad_str(&cut, width, console::Alignment::Left, None).into_owned()
     }
 
+    /// Pieces of a line as this terminal shows them.
+    pub(super) fn join(self, pieces: &[Piece]) -> String {
+        pieces.iter().map(|(ink, text)| self.ink(*ink, text)).collect()
+    }
+
     /// A bar of `width` cells, its parts in the order given, each as a share of 1.
-    pub(super) fn bar(self, parts: &[(f64, Ink)], width: usize) -> String {
+    pub(super) fn bar(self, parts: &[(f64, Ink)], width: usize) -> Vec<Piece> {
         let glyphs = self.glyphs();
         let halves_max = width * 2;
-        let (mut drawn, mut reached, mut bar) = (0, 0.0, String::new());
+        let (mut drawn, mut reached, mut bar) = (0, 0.0, Vec::new());
         for &(share, ink) in parts {
             reached += share;
             let halves = halves(reached, halves_max).max(drawn);
             // Only the end of the whole bar may show half a cell.
             let cells = halves / 2 - drawn / 2;
-            bar += &self.ink(ink, &glyphs.full.repeat(cells));
+            bar.push((ink, glyphs.full.repeat(cells)));
             drawn = halves;
         }
         if drawn % 2 == 1 {
             let ink = parts.last().map_or(Ink::Plain, |part| part.1);
-            bar += &self.ink(ink, glyphs.half);
+            bar.push((ink, glyphs.half.to_owned()));
         }
-        bar += &self.ink(Ink::Faint, &glyphs.empty.repeat(width - drawn.div_ceil(2)));
+        bar.push((Ink::Faint, glyphs.empty.repeat(width - drawn.div_ceil(2))));
+        bar.retain(|(_, cells)| !cells.is_empty());
         bar
     }
 }
@@ -147,7 +156,7 @@ mod tests {
     #[test]
     fn a_bar_is_full_only_when_everything_is_done() {
         let check = |share, expected: &str| {
-            assert_eq!(PLAIN.bar(&[(share, Ink::Busy)], 6), expected);
+            assert_eq!(PLAIN.join(&PLAIN.bar(&[(share, Ink::Busy)], 6)), expected);
         };
         check(0.0, "──────");
         check(0.1, "╸─────");
@@ -161,15 +170,17 @@ mod tests {
     fn the_parts_of_a_bar_are_as_wide_as_the_bar() {
         let parts = [(0.3, Ink::Good), (0.05, Ink::Bad), (0.25, Ink::Busy)];
         for width in 0..40 {
-            let bar = Look { color: true, utf8: true }.bar(&parts, width);
+            let look = Look { color: true, utf8: true };
+            let bar = look.join(&look.bar(&parts, width));
             assert_eq!(console::measure_text_width(&bar), width);
         }
-        assert_eq!(PLAIN.bar(&parts, 10), "━━━━━━────");
+        assert_eq!(PLAIN.join(&PLAIN.bar(&parts, 10)), "━━━━━━────");
     }
 
     #[test]
     fn a_terminal_without_utf8_gets_nothing_but_ascii() {
-        assert_eq!(ASCII_ONLY.bar(&[(0.55, Ink::Busy)], 10), "=====-....");
+        let bar = ASCII_ONLY.bar(&[(0.55, Ink::Busy)], 10);
+        assert_eq!(ASCII_ONLY.join(&bar), "=====-....");
         assert_eq!(ASCII_ONLY.name("蝴蝶.png", 9), "??.png   ");
         assert_eq!(ASCII_ONLY.name("a-very-long-name.png", 10), "a-ve...png");
     }

@@ -7,6 +7,7 @@
 //! never stops a batch: errors of a view are for the caller to ignore or, for a pipe, to end on.
 
 mod bars;
+mod board;
 mod eta;
 #[cfg(test)]
 mod fake;
@@ -19,17 +20,22 @@ mod look;
 mod phrases;
 mod screen;
 mod sight;
+mod speech;
 mod text;
 mod why;
+mod words;
 
+pub use board::Board;
 pub use eta::Eta;
 pub use glance::{BatchGlance, Facts, Glance, WorkerGlance};
 pub use look::Look;
 pub use phrases::spending;
 pub use screen::{Above, Screen, Surface};
 pub use sight::{Departure, Fate, Hold, RunningJob, Sight, file_name};
+pub use speech::Speech;
 pub use text::{clock, count, money, one_line, pace, took};
 pub use why::{Reason, live_workers, reasons};
+pub use words::{Spoken, Words};
 
 use crate::domain::event::Event;
 use std::fmt;

@@ -4,8 +4,10 @@ use super::glance::BatchGlance;
 use super::look::{Ink, Look};
 use super::sight::{Departure, Fate, Hold, Sight};
 use super::text::{clock, count, money, took};
+use super::words::Spoken;
 use crate::domain::event::{Event, EventKind};
 use crate::domain::job::{JobError, Progress};
+use console::measure_text_width;
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -97,6 +99,30 @@ pub(super) fn status(sight: &Sight) -> String {
         parts.push("rehearsal".to_owned());
     }
     parts.join(", ")
+}
+
+/// `craftsman: …and the red paper folds`: the end of what is said, in at most `width` columns.
+pub(super) fn newest_words(spoken: &Spoken, width: usize, look: Look) -> String {
+    let who = look.line(spoken.who()) + ": ";
+    let said = look.line(&spoken.tail);
+    let room = width.saturating_sub(measure_text_width(&who));
+    if measure_text_width(&said) <= room {
+        return who + &said;
+    }
+    let ellipsis = look.glyphs().ellipsis;
+    let mut room = room.saturating_sub(measure_text_width(ellipsis));
+    let mut tail: Vec<char> = said
+        .chars()
+        .rev()
+        .take_while(|c| {
+            let wide = measure_text_width(c.encode_utf8(&mut [0; 4]));
+            let fits = wide <= room;
+            room = room.saturating_sub(wide);
+            fits
+        })
+        .collect();
+    tail.reverse();
+    who + ellipsis + &tail.into_iter().collect::<String>()
 }
 
 /// `0.041230 USD so far, about 0.8 USD in all, at most 5 USD`; what nobody knows is said.

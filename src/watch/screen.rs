@@ -6,6 +6,7 @@
 //! libraries pad every line to the full width; a terminal that is made narrower then folds them.
 
 use console::Term;
+use std::collections::VecDeque;
 use std::fmt::Debug;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -40,7 +41,12 @@ struct Canvas {
     frame: Vec<String>,
     /// Columns when the frame was drawn; 0: it is not on the screen.
     cols: usize,
+    /// What waits while somebody else has the terminal, newest last.
+    kept: Option<VecDeque<String>>,
 }
+
+/// So much is kept while somebody else has the terminal.
+const KEPT_MAX: usize = 100;
 
 impl Screen {
     /// The standard error stream, terminal or not.
@@ -54,7 +60,7 @@ impl Screen {
     }
 
     pub fn on(surface: Box<dyn Surface>) -> Self {
-        Self(Arc::new(Mutex::new(Canvas { surface, frame: vec![], cols: 0 })))
+        Self(Arc::new(Mutex::new(Canvas { surface, frame: vec![], cols: 0, kept: None })))
     }
 
     /// Rows and columns, now.
@@ -82,6 +88,11 @@ impl Screen {
     /// Prints lines that stay, above the frame.
     pub fn print(&self, text: &str) -> io::Result<()> {
         let mut canvas = self.canvas();
+        if let Some(kept) = &mut canvas.kept {
+            kept.push_back(text.to_owned());
+            kept.drain(..kept.len().saturating_sub(KEPT_MAX));
+            return Ok(());
+        }
         let newline = if canvas.frame.is_empty() { "\n" } else { "\r\n" };
         let mut out = canvas.home();
         if !out.is_empty() {
@@ -106,6 +117,17 @@ impl Screen {
         let result = f();
         canvas.paint(String::new()).ok();
         result
+    }
+
+    /// From now on somebody else has the whole terminal: what is printed waits.
+    pub fn keep_back(&self) {
+        self.canvas().kept.get_or_insert_default();
+    }
+
+    /// The terminal is ours again: prints the newest of what waited.
+    pub fn catch_up(&self) -> io::Result<()> {
+        let kept = self.canvas().kept.take();
+        kept.into_iter().flatten().try_for_each(|text| self.print(&text))
     }
 
     /// Takes the frame away for good.
@@ -225,6 +247,20 @@ mod tests {
         });
         assert_eq!(shown, "somebody else");
         assert_eq!(fake.shown(), "somebody else\nbar");
+    }
+
+    #[test]
+    fn what_is_printed_while_somebody_else_has_the_terminal_comes_after() {
+        let (fake, screen) = Fake::screen(10, 40);
+        screen.keep_back();
+        for number in 0..=KEPT_MAX {
+            screen.print(&number.to_string()).unwrap();
+        }
+        assert_eq!(fake.written().len(), 0);
+        screen.catch_up().unwrap();
+        assert_eq!(fake.written().len(), KEPT_MAX);
+        screen.print("more").unwrap();
+        assert!(fake.shown().ends_with("99\n100\nmore"), "{}", fake.shown());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A batch at one moment, as far as a person watching wants to know it.
 
+use super::words::Spoken;
 use crate::domain::cost::MicroUsd;
 use crate::domain::job::{Attempt, Job, JobError, Progress, State, StateName};
 use crate::ledger::{BatchSummary, Block};
@@ -32,6 +33,8 @@ pub struct Sight {
     pub slots_free: u64,
     /// What keeps jobs from running.
     pub holds: Vec<Hold>,
+    /// The newest words spoken.
+    pub spoken: Option<Spoken>,
 }
 
 impl Sight {

@@ -45,6 +45,8 @@ EXAMPLES
 
 pub(super) const WATCH: &str = "\
 EXAMPLES
+  tableround watch
+      a screen to leave open: q leaves it, ? shows the other keys
   tableround watch --text
       the words as they are spoken
   tableround watch autumn --until-done --json > events.jsonl

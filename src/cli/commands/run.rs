@@ -114,6 +114,7 @@ pub async fn show(
     session: Session,
 ) -> Result<Ended, CliError> {
     let worker = Arc::clone(&session.worker);
+    let words = Arc::clone(&session.words);
     let screen = setting.screen.clone();
     let say = move |line: &str| drop(screen.print(line));
     let screen = setting.screen.clone();
@@ -139,7 +140,9 @@ pub async fn show(
             for departure in departures(home, &worker.desk.worker, &mut since).await {
                 view.departed(&departure).ok();
             }
-            view.update(&sight_of(&summary, &worker, calls_max), started.elapsed()).ok();
+            let sight = sight_of(&summary, &worker, calls_max);
+            let sight = Sight { spoken: words.newest(), ..sight };
+            view.update(&sight, started.elapsed()).ok();
         }
         if let Some(ended) = ended {
             break ended;

@@ -35,6 +35,7 @@ use crate::domain::job::{Change, Job, Refusal};
 use crate::redis_server::Server;
 use async_trait::async_trait;
 use futures_util::Stream;
+use keys::Keys;
 use link::Link;
 use std::sync::Mutex;
 
@@ -44,7 +45,6 @@ use std::sync::Mutex;
 /// and what became of a call that the break met is only known by asking again.
 #[derive(Debug)]
 pub struct Redis {
-    server: Server,
     link: Link,
     /// Additions and long lists: a heartbeat never waits behind them.
     bulk: Link,
@@ -62,20 +62,7 @@ impl Redis {
         check_name(server, queue)?;
         let link = Link::open(server, queue).await?;
         let bulk = link.second(server).await?;
-        Ok(Self {
-            server: server.clone(),
-            link,
-            bulk,
-            steadiness: Mutex::default(),
-            turn: tokio::sync::Mutex::default(),
-        })
-    }
-
-    /// Pieces of answers as they stream on all machines. It ends when the server goes away.
-    pub async fn live(&self) -> Result<impl Stream<Item = Event> + Send + use<>> {
-        let channel = self.link.keys.live();
-        let listener = self.server.listen(&channel).await.map_err(|e| self.link.failure(e))?;
-        Ok(events::live(listener))
+        Ok(Self { link, bulk, steadiness: Mutex::default(), turn: tokio::sync::Mutex::default() })
     }
 
     /// What the server says about itself, for a diagnosis.
@@ -98,6 +85,16 @@ fn check_name(server: &Server, queue: &str) -> Result<()> {
 /// that job was cancelled. A ring that nobody hears costs an idle worker a second.
 pub fn bell(queue: &str) -> String {
     bell_channel(&format!("{{{queue}}}:"))
+}
+
+/// Pieces of answers as they stream on all machines that work for this queue. It ends when the
+/// server goes away: who listens again has missed words, and no event.
+pub async fn live(
+    server: &Server,
+    queue: &str,
+) -> std::result::Result<impl Stream<Item = Event> + Send + use<>, redis::RedisError> {
+    let listener = server.listen(&Keys::of(queue).live()).await?;
+    Ok(events::live(listener))
 }
 
 fn bell_channel(prefix: &str) -> String {

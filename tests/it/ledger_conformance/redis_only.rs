@@ -14,7 +14,9 @@ use std::time::Duration;
 use tableround::domain::event::{Event, EventKind};
 use tableround::domain::job::StateName;
 use tableround::ledger::decide;
-use tableround::ledger::{Absence, Error, Filter, Ledger, Opened, Redis, SCHEMA, Scope, Settled};
+use tableround::ledger::{
+    self, Absence, Error, Filter, Ledger, Opened, Redis, SCHEMA, Scope, Settled,
+};
 use tableround::redis_server::Server;
 
 async fn connect(url: &str, queue: &str) -> Result<Arc<dyn Ledger>, Error> {
@@ -331,7 +333,7 @@ mod promises {
         let address = Server::at(&server.url()).unwrap();
         let watcher = Redis::open(&address, "tableround").await.unwrap();
         let other_queue = Redis::open(&address, "night").await.unwrap();
-        let mut live = Box::pin(watcher.live().await.unwrap());
+        let mut live = Box::pin(ledger::live(&address, "tableround").await.unwrap());
         let worker = connect(&server.url(), "tableround").await.unwrap();
         let piece = |text: &str| Event {
             event: EventKind::Delta,
