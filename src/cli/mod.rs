@@ -9,6 +9,7 @@ pub mod estimate;
 pub mod intake;
 pub mod room;
 pub mod pump;
+pub mod snapshot;
 pub mod session;
 pub mod failures;
 pub mod logs;
@@ -109,6 +110,8 @@ async fn dispatch(
 ) -> Result<ExitCode, CliError> {
     let command = cli.command.unwrap_or_else(|| Command::Status(args::StatusArgs::default()));
     let json = setting.json;
+    // Whoever asks a process for a snapshot while it still takes pictures in must not end it.
+    let _ear = snapshot::ear();
     match command {
         Command::Run(run) => return commands::request::run(setting, environment, *run).await,
         Command::Enqueue(enqueue) => {

@@ -3,6 +3,7 @@
 use super::errors::CliError;
 use super::exit::ExitCode;
 use super::pump::Pump;
+use super::snapshot;
 use crate::blobs::Blobs;
 use crate::domain::event::Event;
 use crate::domain::job::Job;
@@ -42,6 +43,7 @@ pub struct Session {
     pub shutdown: Shutdown,
     /// What is said at its tables.
     pub words: Arc<Words>,
+    slots: usize,
     events: UnboundedReceiver<Event>,
     carries_words: bool,
 }
@@ -54,6 +56,7 @@ pub async fn session(
     options: Options,
 ) -> Result<Session, CliError> {
     let (sender, events) = unbounded_channel();
+    let slots = options.slots;
     let shutdown = Shutdown::default();
     let beat = Beat {
         worker: worker_name(),
@@ -92,7 +95,7 @@ pub async fn session(
     // Tickets and words travel the same way: through a Redis.
     let carries_words = home.carrier.is_some();
     let words = Arc::default();
-    Ok(Session { worker, shutdown, words, events, carries_words })
+    Ok(Session { worker, shutdown, words, slots, events, carries_words })
 }
 
 impl Session {
@@ -122,15 +125,18 @@ impl Session {
     pub async fn work(
         self,
         watched: bool,
-        say: impl Fn(&str) + Send + 'static,
+        say: impl Fn(&str) + Send + Sync + Clone + 'static,
         leave: impl Fn() + Send + 'static,
     ) -> Result<Ended, Error> {
         let over = CancellationToken::new();
         let pump = self.pump();
         let pump = tokio::spawn(pump.run(self.events, over.clone()));
+        let snapshots =
+            tokio::spawn(snapshot::answer(Arc::clone(&self.worker), self.slots, say.clone()));
         let signals = tokio::spawn(signals(self.shutdown, watched, say, leave));
         let ended = Arc::clone(&self.worker).run().await;
         signals.abort();
+        snapshots.abort();
         // Others may still look at the worker and so hold its end open; what was said is written.
         over.cancel();
         tokio::time::timeout(Duration::from_secs(2), pump).await.ok();

@@ -1,8 +1,11 @@
 //! What a terminal, a shell and a pipe see.
 
 use crate::support::program::{Said, folder_with, listing, put, say, tableround};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
 
 #[test]
 fn five_mistakes_are_five_lines_with_file_and_line_and_nothing_is_created() {
@@ -136,4 +139,37 @@ fn a_ledger_of_a_newer_version_is_refused_with_one_sentence() {
             said.err.lines().filter(|line| !line.starts_with("ledger: ")).collect();
         assert!(matches!(error[..], [line] if line.contains("newer")), "{said:#?}");
     }
+}
+
+fn signal(child: &Child, name: &str) {
+    let mut kill = Command::new("kill");
+    kill.args([&format!("-{name}"), &child.id().to_string()]);
+    Said::from(kill.output().unwrap()).ends(0);
+}
+
+#[test]
+fn a_signal_makes_a_worker_say_what_it_is_doing_and_it_goes_on() {
+    let folder = folder_with(&[]);
+    let mut command = tableround(folder.path());
+    command.arg("worker").stdin(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let (sender, lines) = channel();
+    let err = BufReader::new(child.stderr.take().unwrap());
+    std::thread::spawn(move || err.lines().map_while(Result::ok).all(|l| sender.send(l).is_ok()));
+    assert_eq!(lines.recv().unwrap(), "ledger: data/tableround.db (default)");
+    let started = Instant::now();
+    // The first ones may come before there is anything to tell.
+    let head = loop {
+        assert!(started.elapsed() < Duration::from_secs(60), "no snapshot came");
+        signal(&child, "USR1");
+        if let Ok(line) = lines.recv_timeout(Duration::from_millis(300)) {
+            break line;
+        }
+    };
+    assert!(head.starts_with("snapshot of "), "{head}");
+    let busy = lines.recv().unwrap();
+    assert_eq!(busy, "  0 of 16 slots busy, 0 calls in flight, 0 waiting for their turn");
+    assert!(lines.recv().unwrap().starts_with("  the ledger answers in "));
+    signal(&child, "TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(130), "it was still at work");
 }

@@ -34,7 +34,12 @@ EXAMPLES
   tableround worker
       work until stopped
   tableround worker --drain --concurrency 32
-      work until nothing is left";
+      work until nothing is left
+
+SIGNALS
+  INT, TERM   stop: no new call, running calls finish; again: hang up and give the jobs back;
+              a third time: leave at once
+  USR1        print what is running, how many calls are out and what is held up (also in `run`)";
 
 pub(super) const STATUS: &str = "\
 EXAMPLES
