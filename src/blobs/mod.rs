@@ -89,7 +89,7 @@ impl Error {
             Self::Io { source, .. } => {
                 matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
             }
-            Self::Objects { trouble, .. } => *trouble == Trouble::Away,
+            Self::Objects { trouble, .. } => trouble.may_pass(),
             Self::NotADigest(_) | Self::Missing(_) | Self::Torn { .. } | Self::Address { .. } => {
                 false
             }

@@ -63,6 +63,14 @@ pub enum Trouble {
 }
 
 impl Trouble {
+    /// Whether it may be over without anybody changing a setting.
+    pub(super) fn may_pass(self) -> bool {
+        match self {
+            Self::Away => true,
+            Self::NoBucket | Self::Denied => false,
+        }
+    }
+
     /// What a person can do about it.
     pub fn hint(self) -> &'static str {
         match self {

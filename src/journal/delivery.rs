@@ -48,6 +48,10 @@ impl Passing for Undelivered {
             Self::Held => true,
         }
     }
+
+    fn is_told(&self) -> bool {
+        matches!(self, Self::Ledger(error) if error.is_told())
+    }
 }
 
 /// What lay in the spool.

@@ -12,11 +12,20 @@ use tokio_util::sync::CancellationToken;
 /// A failure that may be over by itself.
 pub trait Passing: Display {
     fn may_pass(&self) -> bool;
+
+    /// Whether a person has been told of it by whoever met it.
+    fn is_told(&self) -> bool {
+        false
+    }
 }
 
 impl Passing for ledger::Error {
     fn may_pass(&self) -> bool {
         ledger::Error::may_pass(self)
+    }
+
+    fn is_told(&self) -> bool {
+        matches!(self, ledger::Error::Away { .. })
     }
 }
 
@@ -49,8 +58,10 @@ where
         loop {
             match step().await {
                 Err(error) if error.may_pass() => {
+                    if failures == 0 && !error.is_told() {
+                        tracing::warn!(%error, "waiting until this is over");
+                    }
                     failures += 1;
-                    tracing::debug!(%error, failures, "not yet");
                     tokio::time::sleep(retry::ledger_delay(failures, random())).await;
                 }
                 outcome => return outcome.map_err(GaveUp::For),
@@ -92,9 +103,8 @@ mod tests {
     use super::*;
     use std::sync::atomic::{AtomicU32, Ordering};
 
-    fn full() -> blobs::Error {
-        let source = std::io::ErrorKind::StorageFull.into();
-        blobs::Error::Io { doing: "write", path: "blobs".into(), source }
+    fn away() -> blobs::Error {
+        blobs::Error::Server { doing: "write", place: "redis".into(), source: "away".into() }
     }
 
     #[tokio::test(start_paused = true)]
@@ -102,7 +112,7 @@ mod tests {
         let asked = AtomicU32::new(0);
         let step = || async {
             match asked.fetch_add(1, Ordering::Relaxed) {
-                0..50 => Err(full()),
+                0..50 => Err(away()),
                 count => Ok(count),
             }
         };
@@ -122,7 +132,7 @@ mod tests {
         let stop = CancellationToken::new();
         let step = || async {
             stop.cancel();
-            Err::<(), _>(full())
+            Err::<(), _>(away())
         };
         assert!(matches!(patiently(&stop, step).await, Err(GaveUp::Stopped)));
     }
