@@ -161,9 +161,8 @@ impl Board {
         let plain = Style::new();
         let color = |color| if self.look.color { plain.fg(color) } else { plain };
         match ink {
-            Ink::Plain => plain,
             Ink::Faint if self.look.color => plain.add_modifier(Modifier::DIM),
-            Ink::Faint => plain,
+            Ink::Plain | Ink::Faint => plain,
             Ink::Strong => plain.add_modifier(Modifier::BOLD),
             Ink::Good => color(Color::Green),
             Ink::Bad => color(Color::Red).add_modifier(Modifier::BOLD),

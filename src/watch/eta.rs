@@ -343,7 +343,7 @@ mod tests {
     #[test]
     fn free_slots_take_queued_jobs_at_once() {
         let mut eta = Eta::default();
-        eta.finished(Duration::from_secs(60));
+        eta.finished(Duration::from_mins(1));
         let mut sight = Sight { total: 5, done: 1, ..Sight::default() };
         assert_eq!(eta.batch(&sight), None, "nobody works");
         sight.slots_free = 2;

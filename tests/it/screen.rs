@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Far more than anything takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A person's terminal with `watch` on it.
 struct Terminal {
@@ -51,7 +51,7 @@ impl Terminal {
         std::thread::spawn({
             let (screen, written) = (Arc::clone(&screen), Arc::clone(&written));
             move || {
-                let mut bytes = [0; 65536];
+                let mut bytes = vec![0; 65536];
                 while let Ok(count @ 1..) = out.read(&mut bytes) {
                     screen.lock().unwrap().process(&bytes[..count]);
                     written.lock().unwrap().extend_from_slice(&bytes[..count]);
@@ -167,9 +167,9 @@ fn ctrl_c_and_a_signal_give_the_terminal_back() {
         let Some(mut terminal) = Terminal::open(folder.path(), (24, 80), "watch") else { return };
         terminal.shows("no worker is alive");
         if how == "\u{3}" {
-            terminal.types(how)
+            terminal.types(how);
         } else {
-            terminal.signal(how)
+            terminal.signal(how);
         }
         terminal.is_given_back(130);
     }

@@ -94,13 +94,17 @@ fn bar(batch: &BatchGlance, width: usize, look: Look) -> Vec<Piece> {
     let mut facts =
         format!("  {}/{}  {:>3.0}%", sight.done, sight.total, (whole * 100.0 + 1e-6).floor());
     if let Some(rate) = batch.per_minute.filter(|_| width >= 80) {
-        facts += &format!("  {}", pace(rate));
+        facts.push_str("  ");
+        facts.push_str(&pace(rate));
     }
     let is_open = sight.ended() < sight.total;
     let held = batch.why.iter().any(|reason| reason.holds_all);
     match phrases::eta(batch.eta).filter(|_| is_open) {
-        Some(eta) => facts += &format!("  {eta}"),
-        None if is_open && !held => facts += "  eta not known yet",
+        Some(eta) => {
+            facts.push_str("  ");
+            facts.push_str(&eta);
+        }
+        None if is_open && !held => facts.push_str("  eta not known yet"),
         None => {}
     }
     let name = look.line(&sight.batch);

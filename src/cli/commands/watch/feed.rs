@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 
 /// How often the ledger is asked for events: with the pause before they are written, a turn is
 /// seen within 300 ms.
-const POLL: Duration = Duration::from_millis(150);
+const POLL: Duration = Duration::from_millis(100);
 /// How often everything else is looked at, while something happens and while nothing does.
 const LOOK_BUSY: Duration = Duration::from_millis(300);
 const LOOK_IDLE: Duration = Duration::from_secs(1);

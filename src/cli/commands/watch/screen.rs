@@ -162,7 +162,7 @@ impl Watched {
                 }
                 Woken::News(News::Round(round)) => {
                     let done = round.done;
-                    stale |= self.take(*round);
+                    stale |= self.take(&round);
                     if done && self.until_done {
                         return Ok(Ok(ExitCode::AllDone));
                     }
@@ -178,7 +178,7 @@ impl Watched {
     }
 
     /// Takes what the ledger answered; true: there is something new to show.
-    fn take(&mut self, round: Round) -> bool {
+    fn take(&mut self, round: &Round) -> bool {
         let mut news = self.board.away.is_some();
         for event in &round.events {
             self.words.hear(event);
