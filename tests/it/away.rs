@@ -153,7 +153,9 @@ fn when_one_worker_is_told_to_wait_all_of_them_leave_the_model_alone_and_one_tri
             seen.iter().map(|seen| seen.at).filter(|at| *at >= told).collect();
         let silences = times.windows(2).map(|pair| (pair[0], pair[1] - pair[0], pair[1]));
         let (from, silence, first) = silences.max_by_key(|(_, silence, _)| *silence).unwrap();
-        assert!(silence >= Duration::from_millis(4800), "{silence:?}");
+        // Requests that were on their way already may come a little later than the answer leaves.
+        let waited = first - (told + Duration::from_millis(300));
+        assert!(waited >= Duration::from_millis(4800), "{waited:?}");
         assert!(from - told < Duration::from_secs(2), "it began {:?} later", from - told);
         assert!(first - told < WAIT * 2, "and it ended in time");
         let answered = first + Duration::from_millis(300);
