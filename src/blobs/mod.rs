@@ -5,12 +5,14 @@ mod dir;
 mod objects;
 mod redis;
 mod room;
+mod sweep;
 
 pub use self::redis::{CAP_BYTES, Redis};
 pub use atomic::{create_folders, write_atomic};
 pub use dir::Dir;
 pub use objects::{AddressError, Objects, PATIENCE, Trouble};
 pub use room::{Limit, Room};
+pub use sweep::{Hold, Listed, Sweep};
 
 use crate::redis_server::Server;
 use bytes::Bytes;
@@ -46,6 +48,8 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    #[error("somebody has been putting blobs for half a minute; try again when they are done")]
+    Busy,
     #[error("`{place}` is no home for pictures")]
     Address { place: String, source: AddressError },
     #[error("cannot {doing} a blob in {place}: {trouble}")]
@@ -69,7 +73,7 @@ impl Error {
     /// What a person can do about it; empty where nothing can be said.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::NotADigest(_) | Self::Missing(_) | Self::Torn { .. } => "",
+            Self::NotADigest(_) | Self::Missing(_) | Self::Torn { .. } | Self::Busy => "",
             Self::Io { .. } => "check the disk and the rights on the folder, then try again",
             Self::Server { .. } => "`tableround doctor` says what is wrong; then try again",
             Self::Address { .. } => {
@@ -85,7 +89,7 @@ impl Error {
     /// full.
     pub fn may_pass(&self) -> bool {
         match self {
-            Self::Server { .. } | Self::Full { .. } => true,
+            Self::Server { .. } | Self::Full { .. } | Self::Busy => true,
             Self::Io { source, .. } => {
                 matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
             }

@@ -3,12 +3,13 @@
 //! A blob is a list of pieces. It is uploaded under a name of its own, which expires, and renamed
 //! when it is whole: a blob that is there is complete.
 
-use super::{Error, Limit, Result, Room, check_digest, digest};
+use super::{Error, Limit, Listed, Result, Room, check_digest, digest};
 use crate::redis_server::Server;
-use ::redis::{Connection, RedisError, RedisResult, Script};
+use ::redis::{Commands, Connection, RedisError, RedisResult, Script};
 use bytes::{Bytes, BytesMut};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Larger values would hold up the server's other clients.
@@ -20,10 +21,14 @@ const UPLOAD_SECONDS: u32 = 3600;
 /// How long a call waits for a server that is away: a picture is no reason to fail an attempt.
 const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(250);
+/// A hold that is not released by then belonged to a process that was killed.
+const HOLD_MS_MAX: i64 = 10 * 60 * 1000;
 /// Connections kept for later.
 const IDLE_MAX: usize = 4;
 
 static FINISH: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/finish.lua")));
+static TOUCH: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/touch.lua")));
+static SIZE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/size.lua")));
 static REMOVE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/remove.lua")));
 
 /// The blobs of one queue.
@@ -53,7 +58,10 @@ impl Redis {
 
     pub(super) fn put(&self, bytes: &[u8]) -> Result<String> {
         let name = digest(bytes);
-        if self.has(&name)? {
+        let is_there = self.call("look for", |connection| {
+            TOUCH.key(self.blob(&name)).key(self.touched()).arg(&name).invoke::<bool>(connection)
+        })?;
+        if is_there {
             return Ok(name);
         }
         let mut random = [0; 8];
@@ -63,7 +71,8 @@ impl Redis {
         let outcome = self.call("write", |connection| {
             send(connection, &upload, bytes)?;
             let mut finish = FINISH.key(&upload);
-            finish.key(self.blob(&name)).key(self.sum()).arg(length).arg(self.cap_bytes);
+            finish.key(self.blob(&name)).key(self.sum()).key(self.touched());
+            finish.arg(length).arg(self.cap_bytes).arg(&name);
             finish.invoke::<String>(connection)
         })?;
         match outcome.as_str() {
@@ -101,8 +110,44 @@ impl Redis {
     pub(super) fn remove(&self, name: &str) -> Result<()> {
         check_digest(name)?;
         self.call("remove", |connection| {
-            REMOVE.key(self.blob(name)).key(self.sum()).arg(PIECE_BYTES).invoke(connection)
+            let mut remove = REMOVE.key(self.blob(name));
+            remove.key(self.sum()).key(self.touched()).arg(PIECE_BYTES).arg(name).arg("");
+            remove.invoke::<u64>(connection).map(|_| ())
         })
+    }
+
+    /// No sweep begins while it is held.
+    pub(super) fn hold(self: &Arc<Self>) -> Result<Holding> {
+        let mut random = [0; 8];
+        getrandom::fill(&mut random).map_err(|error| self.failure("hold", error.into()))?;
+        let id = hex::encode(random);
+        self.call("hold", |connection| {
+            let now = now(connection)?;
+            ::redis::cmd("ZADD").arg(self.holds()).arg(now).arg(&id).query::<()>(connection)
+        })?;
+        Ok(Holding { home: Arc::clone(self), id })
+    }
+
+    pub(super) fn begin_sweep(self: &Arc<Self>) -> Result<RedisSweep> {
+        let began = self.call("sweep", now)?;
+        let waiting = Instant::now();
+        loop {
+            let holds: u64 = self.call("sweep", |connection| {
+                let mut look = ::redis::pipe();
+                let forgotten = began - HOLD_MS_MAX;
+                look.cmd("ZREMRANGEBYSCORE").arg(self.holds()).arg("-inf").arg(forgotten).ignore();
+                look.cmd("ZCOUNT").arg(self.holds()).arg("-inf").arg(began);
+                look.query(connection).map(|(holds,): (u64,)| holds)
+            })?;
+            if holds == 0 {
+                return Ok(RedisSweep { home: Arc::clone(self), began });
+            }
+            if waiting.elapsed() > PATIENCE {
+                return Err(Error::Busy);
+            }
+            #[expect(clippy::disallowed_methods, reason = "a hold that ends gives no signal")]
+            std::thread::sleep(PAUSE);
+        }
     }
 
     /// What may still be put, under the cap and under the server's own limit.
@@ -120,6 +165,16 @@ impl Redis {
 
     fn blob(&self, name: &str) -> String {
         format!("{}blob:{name}", self.prefix)
+    }
+
+    /// Hash: when each blob was last put.
+    fn touched(&self) -> String {
+        format!("{}blob-touched", self.prefix)
+    }
+
+    /// Sorted set of holds by their beginning.
+    fn holds(&self) -> String {
+        format!("{}blob-holds", self.prefix)
     }
 
     fn sum(&self) -> String {
@@ -171,6 +226,83 @@ impl Redis {
     ) -> Error {
         Error::Server { doing, place: self.server.place().to_owned(), source }
     }
+}
+
+/// A hold on the blobs of a queue.
+#[derive(Debug)]
+pub struct Holding {
+    home: Arc<Redis>,
+    id: String,
+}
+
+impl Holding {
+    pub(super) fn release(self) {
+        let Self { home, id } = self;
+        let released = home.call("release", |connection| {
+            ::redis::cmd("ZREM").arg(home.holds()).arg(&id).query::<()>(connection)
+        });
+        if let Err(error) = released {
+            tracing::debug!(%error, "a hold on the blobs ends by itself");
+        }
+    }
+}
+
+/// A removal from a queue's blobs.
+#[derive(Debug)]
+pub(super) struct RedisSweep {
+    home: Arc<Redis>,
+    /// The server's time in milliseconds since 1970.
+    began: i64,
+}
+
+impl RedisSweep {
+    pub(super) fn list(&self) -> Result<Vec<Listed>> {
+        let prefix = self.home.blob("");
+        self.home.call("list", |connection| {
+            // Names are fixed once they are there: those that stay all the while are all listed.
+            let pattern = format!("{}*", prefix.replace(['[', ']', '?', '*', '\\'], "?"));
+            let keys: BTreeSet<String> = {
+                let keys = connection.scan_match::<_, String>(&pattern)?;
+                keys.collect::<RedisResult<_>>()?
+            };
+            let mut listed = Vec::new();
+            for key in keys {
+                let Some(name) = key.strip_prefix(&prefix) else { continue };
+                let bytes = SIZE.key(&key).arg(PIECE_BYTES).invoke(connection)?;
+                listed.push(Listed { name: name.to_owned(), bytes });
+            }
+            Ok(listed)
+        })
+    }
+
+    pub(super) fn is_quiet(&self, name: &str, quiet: Duration) -> Result<bool> {
+        check_digest(name)?;
+        let touched: Option<i64> = self.home.call("look for", |connection| {
+            ::redis::cmd("HGET").arg(self.home.touched()).arg(name).query(connection)
+        })?;
+        // One without a date was put before they were kept.
+        Ok(touched.unwrap_or(0) < self.limit(quiet))
+    }
+
+    pub(super) fn remove(&self, name: &str, quiet: Duration) -> Result<bool> {
+        check_digest(name)?;
+        let removed: u64 = self.home.call("remove", |connection| {
+            let mut remove = REMOVE.key(self.home.blob(name));
+            remove.key(self.home.sum()).key(self.home.touched());
+            remove.arg(PIECE_BYTES).arg(name).arg(self.limit(quiet)).invoke(connection)
+        })?;
+        Ok(removed > 0)
+    }
+
+    fn limit(&self, quiet: Duration) -> i64 {
+        self.began.saturating_sub(i64::try_from(quiet.as_millis()).unwrap_or(i64::MAX))
+    }
+}
+
+/// The server's time in milliseconds since 1970.
+fn now(connection: &mut Connection) -> RedisResult<i64> {
+    let (seconds, micros): (i64, i64) = ::redis::cmd("TIME").query(connection)?;
+    Ok(seconds * 1000 + micros / 1000)
 }
 
 /// Sends the pieces; what an attempt before may have left of them goes first.

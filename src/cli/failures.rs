@@ -98,6 +98,7 @@ impl From<blobs::Error> for CliError {
             | blobs::Error::Missing(_)
             | blobs::Error::Torn { .. }
             | blobs::Error::Io { .. }
+            | blobs::Error::Busy
             | blobs::Error::Server { .. }
             | blobs::Error::Objects { .. } => ("ledger.unreachable", ExitCode::Unreachable),
         };

@@ -1,7 +1,7 @@
 //! Taking pictures in: read, checked, prepared in parallel, kept, queued.
 
 use super::inputs::Input;
-use crate::blobs::{self, Blobs};
+use crate::blobs::{self, Blobs, Hold};
 use crate::domain::cost::MicroUsd;
 use crate::domain::job::{Job, PictureSource, Priority, Progress, State};
 use crate::domain::spec::Spec;
@@ -12,6 +12,7 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use tokio::task::block_in_place;
 
 /// Pictures prepared between two additions to the ledger: enough for every core, and little to
 /// repeat after an interruption.
@@ -77,11 +78,14 @@ pub async fn intake(
         let count = chunk.len();
         let (spec, by_path) = (Arc::clone(&order.spec), order.by_path);
         let blobs = home.map(|(_, blobs)| blobs.clone());
-        let check = move || -> Result<Vec<Checked>, blobs::Error> {
+        let check = move || -> Result<(Option<Hold>, Vec<Checked>), blobs::Error> {
+            // Until the ledger refers to them, nobody else knows what the pictures are for.
+            let hold = blobs.as_ref().map(Blobs::hold).transpose()?;
             let check = |input| check(input, &spec, by_path, blobs.as_ref());
-            chunk.into_par_iter().map(check).collect()
+            Ok((hold, chunk.into_par_iter().map(check).collect::<Result<_, _>>()?))
         };
-        let checked = tokio::task::spawn_blocking(check).await.expect("checking does not panic")?;
+        let (hold, checked) =
+            tokio::task::spawn_blocking(check).await.expect("checking does not panic")?;
         let (mut jobs, mut rejected) = (Vec::new(), Vec::new());
         for Checked { input, picture } in checked {
             match picture {
@@ -100,6 +104,9 @@ pub async fn intake(
             }
         }
         add(order, home, jobs, rejected, &mut intake).await?;
+        if let Some(hold) = hold {
+            block_in_place(|| hold.release());
+        }
         on_chunk(count);
     }
     Ok(intake)

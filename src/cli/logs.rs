@@ -13,9 +13,10 @@ mod line;
 use self::line::Line;
 use self::rolling::{Limits, Rolling};
 use crate::config::LogFormat;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::Layer;
@@ -116,6 +117,33 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Logs {
         // A full disk under the logs is no reason to stop working.
         file.append(&bytes).ok();
     }
+}
+
+/// The log files in a data folder that nobody has written to for so long, and their bytes.
+pub fn older_than(data: &Path, age: Duration) -> (Vec<PathBuf>, u64) {
+    let folder = folder_of(data);
+    let is_log = |name: &str| {
+        Area::ALL.iter().any(|area| {
+            let rest = name.strip_prefix(area.as_str()).and_then(|rest| rest.strip_prefix(".log"));
+            rest.is_some_and(|rest| rest.chars().all(|c| c == '.' || c.is_ascii_digit()))
+        })
+    };
+    let (mut files, mut bytes) = (Vec::new(), 0);
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let Ok(found) = entry.metadata() else { continue };
+        let is_old = found.modified().is_ok_and(|at| at.elapsed().is_ok_and(|quiet| quiet >= age));
+        if is_log(&entry.file_name().to_string_lossy()) && is_old {
+            files.push(entry.path());
+            bytes += found.len();
+        }
+    }
+    files.sort();
+    (files, bytes)
+}
+
+/// Where the log files of a data folder are.
+pub fn folder_of(data: &Path) -> PathBuf {
+    data.join("logs")
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::args::{Command, GlobalArgs};
 use super::errors::CliError;
 use super::exit::ExitCode;
-use super::logs::Logs;
+use super::logs::{self, Logs};
 use super::session::Home;
 use crate::blobs::{Blobs, PATIENCE};
 use crate::config::{
@@ -76,9 +76,9 @@ impl Setting {
     ) -> Result<Self, CliError> {
         let Config { places, logging, terminal, providers, prices } = loaded.config.clone();
         let screen = Screen::stderr();
-        let logs =
-            works(command.as_ref()).then(|| Logs::new(&places.data.join("logs"), logging.format));
-        begin_log(logging, terminal.color, &screen, logs.clone());
+        let files = works(command.as_ref())
+            .then(|| Logs::new(&logs::folder_of(&places.data), logging.format));
+        begin_log(logging, terminal.color, &screen, files.clone());
         for warning in &loaded.warnings {
             tracing::warn!("{warning}");
         }
@@ -111,7 +111,7 @@ impl Setting {
             look: Look { color: terminal.color, utf8: is_utf8(environment) },
             color_stdout: terminal.color_stdout,
             variables: global.variables(),
-            logs,
+            logs: files,
             screen,
         })
     }
@@ -147,16 +147,18 @@ impl Setting {
     async fn open(&self) -> Result<Home, CliError> {
         let queue = &self.places.queue;
         let server = self.server()?;
+        let blobs = self.blobs(server.as_ref())?;
         let ledger: Arc<dyn Ledger> = match (&self.places.ledger, &server) {
             (LedgerChoice::Redis { .. }, Some(server)) => {
-                Arc::new(Redis::open(server, queue).await?)
+                Arc::new(Redis::open(server, queue).await?.with_blobs(blobs.clone()))
             }
             (LedgerChoice::Redis { .. }, None) => {
                 return Err(CliError::internal("a ledger in Redis has no server"));
             }
-            (LedgerChoice::Embedded { path }, _) => Arc::new(Sqlite::open(path)?),
+            (LedgerChoice::Embedded { path }, _) => {
+                Arc::new(Sqlite::open(path)?.with_blobs(blobs.clone()))
+            }
         };
-        let blobs = self.blobs(server.as_ref())?;
         let carrier = server.map(|server| (server, queue.clone()));
         if let Some(logs) = &self.logs {
             logs.begin();

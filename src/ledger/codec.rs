@@ -14,8 +14,17 @@ const LEVEL: i32 = 3;
 
 /// The bytes to store for a value.
 pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>> {
+    encode_above(PLAIN_BYTES_MAX, value)
+}
+
+/// The same in as few bytes as can be, for what is kept long and seldom read.
+pub fn encode_tightly<T: Serialize>(value: &T) -> Result<Vec<u8>> {
+    encode_above(0, value)
+}
+
+fn encode_above<T: Serialize>(plain_bytes_max: usize, value: &T) -> Result<Vec<u8>> {
     let json = serde_json::to_vec(value).map_err(|error| Error::Store(error.into()))?;
-    let (kind, body) = if json.len() > PLAIN_BYTES_MAX {
+    let (kind, body) = if json.len() > plain_bytes_max {
         let packed = zstd::bulk::compress(&json, LEVEL);
         (ZSTD, packed.map_err(|error| Error::Store(error.into()))?)
     } else {
@@ -72,6 +81,8 @@ mod tests {
         #[test]
         fn every_value_survives_a_round_trip(texts in prop::collection::vec(".{0,400}", 0..9)) {
             let bytes = encode(&texts).unwrap();
+            prop_assert_eq!(&decode::<Vec<String>>(&bytes).unwrap(), &texts);
+            let bytes = encode_tightly(&texts).unwrap();
             prop_assert_eq!(decode::<Vec<String>>(&bytes).unwrap(), texts);
         }
     }

@@ -5,6 +5,8 @@
 
 pub mod codec;
 pub mod decide;
+mod chore;
+mod fold;
 mod outage;
 mod redis;
 mod sqlite;
@@ -12,6 +14,7 @@ mod steadiness;
 mod token;
 
 pub use self::redis::{Health, Redis, bell, live};
+pub use chore::{Chore, is_over};
 pub use sqlite::{Reading, Sqlite, Ticks};
 
 use crate::domain::call::{Call, Open, Record, Settle};
@@ -23,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The version of everything a ledger stores. A newer one is refused.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// A batch as it is known to the ledger. The spec itself is a blob.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -191,6 +194,9 @@ pub struct BatchSummary {
     pub calls: u64,
     /// Code, message and hint.
     pub last_error: Option<String>,
+    /// When all its results lay in files on a disk that confirmed it, as the ledger's time in
+    /// milliseconds since 1970; none: they do not, or something happened since.
+    pub collected_at: Option<i64>,
 }
 
 /// The ledger at a glance.
@@ -382,4 +388,11 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
     ///
     /// What happens to jobs, blocks and workers is told by the ledger itself, in the same step.
     async fn events(&self, new: Vec<Event>, since: Option<u64>) -> Result<Vec<Event>>;
+
+    /// Housekeeping, in one method because nothing depends on when it is done, or whether. `None`:
+    /// there was nothing to do, or it may not be done now. Else the names of the objects in the
+    /// blobs that it was about: those made, given up, or in use.
+    ///
+    /// Every reading and every write works on folded journals as on others.
+    async fn tidy(&self, chore: Chore<'_>) -> Result<Option<Vec<String>>>;
 }

@@ -328,6 +328,7 @@ mod tests {
             reserved: MicroUsd(9),
             calls: 9,
             last_error: None,
+            collected_at: None,
         });
         assert_eq!((sight.total, sight.ended(), sight.waiting), (21, 4 + 5 + 6, 3));
         assert_eq!(sight.pending(), 6, "nobody said yet which jobs are running");

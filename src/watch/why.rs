@@ -158,6 +158,7 @@ pub(super) mod tests {
         BatchSummary {
             batch,
             created_at: 0,
+            collected_at: None,
             states: [(StateName::Queued, queued), (StateName::Waiting, waiting)].into(),
             duplicates: 0,
             rejected: 0,

@@ -12,7 +12,7 @@ use crate::domain::spec::{PictureLimits, Spec};
 use crate::failpoint;
 use crate::imaging;
 use crate::journal::{self, GaveUp, Headway, patiently};
-use crate::ledger::{Filter, NewBlock, decide};
+use crate::ledger::{Chore, Filter, NewBlock, decide};
 use crate::provider;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -287,6 +287,12 @@ async fn finish(worker: &Worker, job: &Job, change: Change) {
     {
         // The collector heals it; the job is done.
         tracing::warn!(job = %job.id, %error, "the job's files could not be written");
+    }
+    if after.state.name().is_final()
+        && let Err(error) = worker.desk.ledger.tidy(Chore::Fold { job: &job.id }).await
+    {
+        // It is read as it is; the collector tries again.
+        tracing::warn!(%error, "the journal could not be folded");
     }
 }
 

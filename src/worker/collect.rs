@@ -12,7 +12,7 @@ use crate::export::collect::{self, BatchWriter};
 use crate::export::telemetry::SharedAnswer;
 use crate::export::{BatchInput, JobInput, names};
 use crate::failpoint;
-use crate::ledger::{self, BatchSummary, Filter, Ledger, Row, Scope};
+use crate::ledger::{self, BatchSummary, Chore, Filter, Ledger, Row, Scope, is_over};
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -128,6 +128,9 @@ pub async fn write_batch(
                 writer.add(&job, &records, &shared)
             })
             .map_err(failed)?;
+            if row.job.state.name().is_final() {
+                ledger.tidy(Chore::Fold { job: &row.job.id }).await?;
+            }
         }
     }
     let rejected = ledger.rejected(name).await?;
@@ -136,6 +139,10 @@ pub async fn write_batch(
     exported.bytes += written.bytes;
     exported.repaired += written.repaired;
     exported.not_obtained = written.totals.not_obtained();
+    if is_over(batch) {
+        // Every file was flushed when it was placed.
+        ledger.tidy(Chore::Collected { seen: batch }).await?;
+    }
     Ok(exported)
 }
 

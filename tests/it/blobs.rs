@@ -3,8 +3,9 @@
 use crate::support::redis::RedisServer;
 use crate::support::s3_server::{BUCKET, S3Server, variables};
 use std::any::Any;
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
-use tableround::blobs::{Blobs, Error, Limit, PATIENCE, Room, Trouble, digest};
+use tableround::blobs::{Blobs, Error, Limit, Listed, PATIENCE, Room, Trouble, digest};
 use tableround::redis_server::Server;
 
 /// The largest blob here: more than two pieces of 512 KiB.
@@ -53,6 +54,37 @@ fn every_size_comes_back_under_its_digest() {
             assert!(!blobs.has(&name).unwrap());
             assert!(matches!(blobs.get(&name), Err(Error::Missing(missing)) if missing == name));
         }
+    }
+}
+
+#[test]
+fn a_sweep_begins_when_nobody_holds_and_leaves_what_is_put_meanwhile() {
+    for (blobs, _home) in homes() {
+        if matches!(blobs, Blobs::Objects(_)) {
+            // A bucket is never swept.
+            let name = blobs.put(b"x").unwrap();
+            assert!(!blobs.begin_sweep().unwrap().remove(&name, Duration::ZERO).unwrap());
+            continue;
+        }
+        let [old, again] = ["old", "again"].map(|text| blobs.put(text.as_bytes()).unwrap());
+        let hold = blobs.hold().unwrap();
+        let (began, has_begun) = mpsc::channel();
+        let sweeper = blobs.clone();
+        let sweeping = std::thread::spawn(move || {
+            let sweep = sweeper.begin_sweep().unwrap();
+            began.send(()).unwrap();
+            sweep
+        });
+        let early = has_begun.recv_timeout(Duration::from_millis(300));
+        assert!(early.is_err(), "somebody is about to refer to what was put");
+        hold.release();
+        let sweep = sweeping.join().unwrap();
+        assert_eq!(blobs.put(b"again").unwrap(), again);
+        assert!(sweep.remove(&old, Duration::ZERO).unwrap());
+        assert!(!sweep.remove(&again, Duration::ZERO).unwrap(), "it was put again");
+        let left = sweep.list().unwrap();
+        assert_eq!(left, [Listed { name: again, bytes: 5 }]);
+        assert!(matches!(blobs.get(&old), Err(Error::Missing(_))));
     }
 }
 

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+use tableround::blobs::Blobs;
 use tableround::domain::call::Record;
 use tableround::ledger::{Ledger, Scope, Sqlite};
 
@@ -64,7 +65,8 @@ fn journal(folder: &Path, batch: &str) -> Vec<Record> {
     }
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let ledger = Sqlite::open(&path).unwrap();
+        let images = Blobs::dir(&folder.join("data/images"));
+        let ledger = Sqlite::open(&path).unwrap().with_blobs(images);
         ledger.journal(Scope::Batch(batch)).await.unwrap()
     })
 }

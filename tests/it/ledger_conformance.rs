@@ -15,11 +15,13 @@ mod redis_only;
 pub(crate) mod samples;
 mod sqlite_only;
 mod sweeping;
+mod tidying;
 mod walks;
 
 use crate::support::redis::RedisServer;
 use std::any::Any;
 use std::sync::Arc;
+use tableround::blobs::{Blobs, CAP_BYTES};
 use tableround::ledger::{Ledger, Redis, Sqlite};
 use tableround::redis_server::Server;
 use tokio::runtime::Handle;
@@ -36,8 +38,10 @@ impl Place {
     fn sqlite() -> Option<Self> {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("ledger.db");
+        let blobs = Blobs::dir(&home.path().join("images"));
+        let open = move || Sqlite::open(&path).unwrap().with_blobs(blobs.clone());
         Some(Self {
-            connect: Box::new(move || Arc::new(Sqlite::open(&path).unwrap())),
+            connect: Box::new(move || Arc::new(open())),
             another: Self::sqlite,
             _home: Box::new(home),
         })
@@ -46,7 +50,11 @@ impl Place {
     fn redis() -> Option<Self> {
         let home = RedisServer::start()?;
         let server = Server::at(&home.url()).unwrap();
-        let open = move || Handle::current().block_on(Redis::open(&server, "tableround")).unwrap();
+        let blobs = Blobs::redis(server.clone(), "tableround", CAP_BYTES);
+        let open = move || {
+            let ledger = Handle::current().block_on(Redis::open(&server, "tableround")).unwrap();
+            ledger.with_blobs(blobs.clone())
+        };
         Some(Self {
             connect: Box::new(move || Arc::new(tokio::task::block_in_place(&open))),
             another: Self::redis,
@@ -101,6 +109,14 @@ macro_rules! promises {
             sweeping::nothing_expires_before_one_lease_of_answers,
             sweeping::workers_are_listed_until_they_say_goodbye,
             sweeping::a_last_beat_gives_back_what_the_worker_held,
+            tidying::a_journal_is_folded_when_its_job_is_over_and_reads_the_same,
+            tidying::a_late_answer_to_a_folded_journal_is_kept_and_the_books_close,
+            tidying::a_retried_job_goes_on_with_its_folded_journal,
+            tidying::a_shared_question_is_folded_when_all_its_askers_are_over,
+            tidying::a_batch_is_collected_until_something_happens_to_it,
+            tidying::only_a_collected_batch_is_forgotten_and_nothing_else_with_it,
+            tidying::a_batch_whose_results_another_shares_stays,
+            tidying::a_shared_question_outlives_its_batch_while_it_is_spared,
             walks::random_interleavings_follow_the_model,
             walks::eight_tasks_at_once_leave_true_books
         }

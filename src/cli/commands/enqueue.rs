@@ -18,7 +18,7 @@ use crate::domain::job::Priority;
 use crate::domain::models::{ModelRef, Models};
 use crate::domain::result::Picture;
 use crate::domain::spec::Spec;
-use crate::ledger::{Batch, Rejected};
+use crate::ledger::{Addition, Batch, Rejected};
 use crate::provider::services;
 use crate::watch::took;
 use crate::worker::{pictures, store};
@@ -160,7 +160,11 @@ pub async fn take_in(setting: &Setting, load: Load, work: &Work) -> Result<Taken
     if !load.by_path {
         room::check(&spec, &home.blobs, &load.inputs).await?;
     }
+    let hold = home.blobs.hold()?;
     home.blobs.put(&encoded)?;
+    // From here on the spec is referred to.
+    home.ledger.add(&order.batch, Addition::default()).await?;
+    hold.release();
     let bar = intake_bar(setting, given, "preparing");
     let to = Some((&*home.ledger, &home.blobs));
     let intake = intake::intake(&order, to, load.inputs, load.missing, |n| bar.inc(n as u64));

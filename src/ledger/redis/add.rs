@@ -17,7 +17,7 @@ const CHUNK: usize = 1000;
 /// 128 bits tell any number of rows apart.
 const DIGEST_BYTES: usize = 16;
 
-type Key = [u8; DIGEST_BYTES];
+pub(super) type Key = [u8; DIGEST_BYTES];
 
 /// Creates the batch if it is new and adds what is missing, a thousand rows a step; an
 /// addition that was cut off between two steps is completed by the same one again.
@@ -81,11 +81,16 @@ impl<'a> Chunk<'a> {
 impl GivenRow {
     fn new(new: NewJob) -> Self {
         let Job { source, external_id, fingerprint, .. } = &new.job;
-        let fingerprint_key = digest(&[fingerprint.as_bytes()]);
+        let fingerprint_key = fingerprint_key(fingerprint);
         let occurrence = new.occurrence.to_le_bytes();
         let parts = [source.as_bytes(), external_id.as_bytes(), &fingerprint_key, &occurrence];
         Self { identity: digest(&parts), fingerprint: fingerprint_key, new }
     }
+}
+
+/// The field of a fingerprint among all.
+pub(super) fn fingerprint_key(fingerprint: &str) -> Key {
+    digest(&[fingerprint.as_bytes()])
 }
 
 fn digest(parts: &[&[u8]]) -> Key {
@@ -241,6 +246,7 @@ impl<'a> Step<'a> {
         }
         if self.known.rejected > before {
             let key = self.link.keys.batch(&self.chunk.batch.name);
+            self.commit.write("HDEL", key.clone(), jobs::COLLECTED);
             self.commit.write("HSET", key, ("rejected", self.known.rejected));
         }
         Ok(())
@@ -258,6 +264,7 @@ impl<'a> Step<'a> {
             self.fingerprints.iter().map(|(key, ids)| (key.as_slice(), ids)).collect();
         commit.write_all("HSET", &keys.fingerprints(), &fingerprints);
         if !self.rows.is_empty() {
+            commit.write("HDEL", keys.batch(name), jobs::COLLECTED);
             let (queued, rows) = (self.added.queued.len(), self.rows.len());
             for (field, delta) in
                 [("rows", rows), ("queued", queued), ("duplicates", rows - queued)]

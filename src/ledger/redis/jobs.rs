@@ -9,6 +9,8 @@ use crate::ledger::{Error, Result, codec, decide};
 
 /// A stored job begins with its version: what a guard looks at without reading the rest.
 const VERSION_BYTES: usize = 8;
+/// The field of a batch that says when it was collected.
+pub(super) const COLLECTED: &str = "collected_at";
 /// What the bell says when there is something to claim. Else it says which job was cancelled.
 pub(super) const WORK: &str = "";
 
@@ -28,7 +30,18 @@ pub(super) async fn apply(
         if link.commit(&commit).await? {
             return Ok(Ok(job));
         }
+        if !is_known(link, &job.batch).await? {
+            return Err(Error::NoSuchJob(id.to_owned()));
+        }
     }
+}
+
+/// Whether a batch is there; its jobs are removed after it.
+async fn is_known(link: &Link, batch: &str) -> Result<bool> {
+    let mut pipeline = redis::pipe();
+    pipeline.cmd("HEXISTS").arg(link.keys.batch(batch)).arg("doc");
+    let (known,): (bool,) = link.ask(&pipeline).await?;
+    Ok(known)
 }
 
 /// The time and the job of that id.
@@ -73,6 +86,11 @@ pub(super) fn changed(
     if from != to {
         count(&mut commit, keys, &job.batch, from, -1);
         count(&mut commit, keys, &job.batch, to, 1);
+    }
+    if from.is_final() && !to.is_final() {
+        // A batch that is gone does not come back; and what was collected is not all any more.
+        commit.expect(b"1", "HEXISTS", keys.batch(&job.batch), "doc");
+        commit.write("HDEL", keys.batch(&job.batch), COLLECTED);
     }
     if let Some(error) = decide::error_of(&job.state) {
         let last = ("last_error", decide::error_line(error));
@@ -153,10 +171,14 @@ pub(super) fn whole(score: f64) -> i64 {
     whole
 }
 
-/// The bytes of a job.
+/// The bytes of a job. Finished ones lie in memory until their batch goes: few are better.
 pub(super) fn encode(job: &Job) -> Result<Vec<u8>> {
     let mut bytes = job.version.to_be_bytes().to_vec();
-    bytes.extend(codec::encode(job)?);
+    bytes.extend(if job.state.name().is_final() {
+        codec::encode_tightly(job)?
+    } else {
+        codec::encode(job)?
+    });
     Ok(bytes)
 }
 

@@ -102,7 +102,8 @@ impl Keys {
         self.named("waits")
     }
 
-    /// Hash: what was asked under a scope, all tries of a question in one field.
+    /// Hash: what was asked under a scope, all tries of a question in one field; or, folded, the one
+    /// field without a name.
     pub(super) fn calls(&self, scope: &str) -> String {
         self.of_one("calls", scope)
     }
@@ -115,6 +116,21 @@ impl Keys {
     /// Set of the jobs on whose behalf something was asked in a batch.
     pub(super) fn askers(&self, batch: &str) -> String {
         self.of_one("askers", batch)
+    }
+
+    /// Set of shared scopes that jobs asked whose batch is gone.
+    pub(super) fn strays(&self) -> String {
+        self.named("strays")
+    }
+
+    /// Set: lists of jobs whose batch is gone and whose own keys are being removed.
+    pub(super) fn going(&self) -> String {
+        self.named("going")
+    }
+
+    /// List of ids of rows whose batch is gone.
+    pub(super) fn gone(&self, list: &str) -> String {
+        self.of_one("gone", list)
     }
 
     /// Hash: workers by name.

@@ -130,7 +130,14 @@ impl Link {
         pipeline.cmd("SET").arg(self.keys.schema()).arg(SCHEMA).arg("NX").ignore();
         pipeline.cmd("GET").arg(self.keys.schema());
         let (found,): (u32,) = self.ask(&pipeline).await?;
-        self.accept_schema(found)
+        self.accept_schema(found)?;
+        if found < SCHEMA {
+            // What is there can be read; older workers stop at their next heartbeat.
+            let mut pipeline = redis::pipe();
+            pipeline.cmd("SET").arg(self.keys.schema()).arg(SCHEMA).ignore();
+            self.ask::<()>(&pipeline).await?;
+        }
+        Ok(())
     }
 
     pub(super) fn accept_schema(&self, found: u32) -> Result<()> {

@@ -13,6 +13,8 @@ mod add;
 mod claim;
 mod commit;
 mod events;
+mod fold;
+mod forget;
 mod health;
 mod jobs;
 mod journal;
@@ -24,11 +26,13 @@ mod sweep;
 
 pub use health::Health;
 
+use super::fold::Archive;
 use super::steadiness::Steadiness;
 use super::{
-    Added, Addition, Batch, Beat, Error, Filter, Ledger, NewBlock, Opened, Rejected, Result, Row,
-    Scope, Settled, Summary,
+    Added, Addition, Batch, Beat, Chore, Error, Filter, Ledger, NewBlock, Opened, Rejected, Result,
+    Row, Scope, Settled, Summary,
 };
+use crate::blobs::Blobs;
 use crate::domain::call::{Call, Open, Record, Settle};
 use crate::domain::event::Event;
 use crate::domain::job::{Change, Job, Refusal};
@@ -51,6 +55,7 @@ pub struct Redis {
     steadiness: Mutex<Steadiness>,
     /// Claims of one process take turns: they would only take the same job from each other.
     turn: tokio::sync::Mutex<()>,
+    archive: Archive,
 }
 
 impl Redis {
@@ -62,7 +67,20 @@ impl Redis {
         check_name(server, queue)?;
         let link = Link::open(server, queue).await?;
         let bulk = link.second(server).await?;
-        Ok(Self { link, bulk, steadiness: Mutex::default(), turn: tokio::sync::Mutex::default() })
+        Ok(Self {
+            link,
+            bulk,
+            steadiness: Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
+            archive: Archive::default(),
+        })
+    }
+
+    /// With the blobs in which the journals of finished jobs are folded away. Without them nothing
+    /// is folded, and what is folded cannot be read.
+    #[must_use]
+    pub fn with_blobs(self, blobs: Blobs) -> Self {
+        Self { archive: Archive::within(blobs), ..self }
     }
 
     /// What the server says about itself, for a diagnosis.
@@ -123,18 +141,18 @@ impl Ledger for Redis {
     }
 
     async fn open(&self, open: Open) -> Result<Opened> {
-        journal::open(&self.link, &open).await
+        journal::open(&self.link, &self.archive, &open).await
     }
 
     async fn settle(&self, call: &Call, r#try: u32, settle: Settle) -> Result<Settled> {
-        journal::settle(&self.link, call, r#try, &settle).await
+        journal::settle(&self.link, &self.archive, call, r#try, &settle).await
     }
 
     async fn journal(&self, scope: Scope<'_>) -> Result<Vec<Record>> {
         match scope {
-            Scope::Call(call) => journal::of_call(&self.link, call).await,
-            Scope::Job(job) => journal::of_job(&self.bulk, job).await,
-            Scope::Batch(batch) => journal::of_batch(&self.bulk, batch).await,
+            Scope::Call(call) => journal::of_call(&self.link, &self.archive, call).await,
+            Scope::Job(job) => journal::of_job(&self.bulk, &self.archive, job).await,
+            Scope::Batch(batch) => journal::of_batch(&self.bulk, &self.archive, batch).await,
         }
     }
 
@@ -168,6 +186,20 @@ impl Ledger for Redis {
         match since {
             Some(since) => events::after(&self.link, since).await,
             None => Ok(Vec::new()),
+        }
+    }
+
+    async fn tidy(&self, chore: Chore<'_>) -> Result<Option<Vec<String>>> {
+        let (link, archive) = (&self.bulk, &self.archive);
+        match chore {
+            Chore::Fold { job } => fold::fold(link, archive, job).await,
+            Chore::Collected { seen } => forget::mark_collected(link, seen).await,
+            Chore::Forget { batch, uncollected } => forget::forget(link, batch, uncollected).await,
+            Chore::Strays { spared } => forget::remove_strays(link, archive, spared).await,
+            Chore::Objects { of: Some(batch) } => {
+                fold::objects_of_batch(link, batch).await.map(Some)
+            }
+            Chore::Objects { of: None } => fold::objects_in_use(link).await.map(Some),
         }
     }
 }

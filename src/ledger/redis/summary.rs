@@ -68,5 +68,6 @@ fn batch_summary(fields: &HashMap<String, Vec<u8>>) -> Result<BatchSummary> {
         reserved: MicroUsd(count("reserved")?),
         calls: count("calls")?,
         last_error: text("last_error"),
+        collected_at: fields.get("collected_at").map(|_| number("collected_at")).transpose()?,
     })
 }

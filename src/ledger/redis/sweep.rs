@@ -14,6 +14,9 @@ use std::sync::{Mutex, PoisonError};
 /// Expired leases looked at in one sweep; the next one takes the rest.
 const EXPIRED_MAX: isize = 1000;
 
+/// Workers and events are kept so long after the last heartbeat: nothing is lost with them.
+const WORKING_SECONDS: u32 = 7 * 24 * 60 * 60;
+
 /// A worker as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Known {
@@ -69,6 +72,10 @@ async fn record_and_look(link: &Link, beat: &Beat) -> Result<View> {
         let row = WorkerRow { beat: beat.clone(), last_beat: now.ms };
         let doc = codec::encode(&Known { row, lost: false })?;
         pipeline.cmd("HSET").arg(keys.workers()).arg(&beat.worker).arg(doc).ignore();
+    }
+    // What only accompanies the work goes with it; every heartbeat renews it.
+    for key in [keys.workers(), keys.events()] {
+        pipeline.cmd("EXPIRE").arg(key).arg(WORKING_SECONDS).ignore();
     }
     pipeline.cmd("HGETALL").arg(keys.workers());
     pipeline.cmd("HGETALL").arg(keys.blocks());

@@ -229,7 +229,8 @@ fn reject(db: &Connection, batch: i64, rejected: &[Rejected]) -> Result<u64> {
 
 fn count_in(db: &Connection, place: &Place, added: &Added, rejected: u64) -> Result<()> {
     db.prepare_cached(
-        "UPDATE batches SET next_index = ?2, duplicates = duplicates + ?3, rejected = rejected + ?4
+        "UPDATE batches SET next_index = ?2, duplicates = duplicates + ?3, rejected = rejected + ?4,
+             collected_at = NULL
          WHERE id = ?1",
     )?
     .execute(params![place.batch, place.next_index, int(added.duplicates), int(rejected)])?;

@@ -100,7 +100,8 @@ fn due(state: &State) -> Option<i64> {
     }
 }
 
-/// Moves so many jobs between two of a batch's counters.
+/// Moves so many jobs between two of a batch's counters. Where there is something to do again, what
+/// was collected is not all.
 pub(super) fn count(
     db: &Connection,
     batch: i64,
@@ -112,10 +113,20 @@ pub(super) fn count(
     let [queued, running, waiting, completed, dead, cancelled] = StateName::ALL.map(delta);
     db.prepare_cached(
         "UPDATE batches SET queued = queued + ?2, running = running + ?3, waiting = waiting + ?4,
-             completed = completed + ?5, dead = dead + ?6, cancelled = cancelled + ?7
+             completed = completed + ?5, dead = dead + ?6, cancelled = cancelled + ?7,
+             collected_at = iif(?8, NULL, collected_at)
          WHERE id = ?1",
     )?
-    .execute(params![batch, queued, running, waiting, completed, dead, cancelled])?;
+    .execute(params![
+        batch,
+        queued,
+        running,
+        waiting,
+        completed,
+        dead,
+        cancelled,
+        to.is_some_and(|state| !state.is_final())
+    ])?;
     Ok(())
 }
 

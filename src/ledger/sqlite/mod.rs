@@ -13,6 +13,8 @@ mod claim;
 mod clock;
 mod events;
 mod files;
+mod fold;
+mod forget;
 mod jobs;
 mod journal;
 mod schema;
@@ -22,17 +24,21 @@ mod threads;
 
 pub use clock::{Reading, Ticks};
 
+use super::fold::{Archive, Entry, in_order};
 use super::{
-    Added, Addition, Batch, Beat, Error, Filter, Ledger, NewBlock, Opened, Rejected, Result, Row,
-    Scope, Settled, Summary, decide,
+    Added, Addition, Batch, Beat, Chore, Error, Filter, Ledger, NewBlock, Opened, Rejected, Result,
+    Row, Scope, Settled, Summary, decide,
 };
+use crate::blobs::Blobs;
 use crate::domain::call::{Call, Open, Record, Settle};
 use crate::domain::event::Event;
 use crate::domain::job::{Change, Job, Refusal};
+use crate::failpoint;
 use async_trait::async_trait;
 use clock::Clock;
+use journal::Write;
 use std::path::Path;
-use threads::{Reader, Writer};
+use threads::{Reader, Step, View, Writer};
 
 /// A ledger in a file. Every clone of the file's handle in every process sees the same truth.
 ///
@@ -44,6 +50,7 @@ pub struct Sqlite {
     reader: Reader,
     lister: Reader,
     writer: Writer,
+    archive: Archive,
 }
 
 impl Sqlite {
@@ -70,7 +77,63 @@ impl Sqlite {
             reader: reader()?,
             lister: reader()?,
             writer: writer.map_err(|error| unreachable(error.into()))?,
+            archive: Archive::default(),
         })
+    }
+
+    /// With the blobs in which the journals of finished jobs are folded away. Without them nothing
+    /// is folded, and what is folded cannot be read.
+    #[must_use]
+    pub fn with_blobs(self, blobs: Blobs) -> Self {
+        Self { archive: Archive::within(blobs), ..self }
+    }
+
+    /// Runs a write to a scope, which is put back into its table first if it is folded.
+    async fn write_to<T: Send + 'static>(
+        &self,
+        scope: &str,
+        work: impl Fn(&mut Step<'_>) -> Result<Write<T>> + Clone + Send + 'static,
+    ) -> Result<T> {
+        loop {
+            match self.writer.run(work.clone()).await? {
+                Write::Done(outcome) => return Ok(outcome),
+                Write::Folded(object) => {
+                    let entries = self.archive.get(vec![object.clone()]).await?;
+                    let scope = scope.to_owned();
+                    let unfold =
+                        move |step: &mut Step<'_>| fold::unfold(step, &scope, &object, &entries);
+                    self.writer.run(unfold).await?;
+                }
+            }
+        }
+    }
+
+    /// Records of the table and those of these objects that are `wanted`.
+    async fn records(
+        &self,
+        (mut entries, objects): (Vec<Entry>, Vec<String>),
+        wanted: impl Fn(&Open) -> bool,
+    ) -> Result<Vec<Record>> {
+        let folded = self.archive.get(objects).await?;
+        entries.extend(folded.into_iter().filter(|entry| wanted(&entry.record.open)));
+        Ok(in_order(entries))
+    }
+
+    async fn fold(&self, job: &str) -> Result<Option<Vec<String>>> {
+        if !self.archive.is_there() {
+            return Ok(None);
+        }
+        let job = job.to_owned();
+        let mut folded = Vec::new();
+        for scope in self.lister.run(move |view| fold::foldable(view, &job)).await? {
+            let object = self.archive.put(&scope.entries).await?;
+            failpoint::reach("between_fold_and_drop");
+            let name = object.clone();
+            if self.writer.run(move |step| fold::fold(step, &scope, &object)).await? {
+                folded.push(name);
+            }
+        }
+        Ok((!folded.is_empty()).then_some(folded))
     }
 }
 
@@ -103,27 +166,41 @@ impl Ledger for Sqlite {
     }
 
     async fn open(&self, open: Open) -> Result<Opened> {
-        self.writer.run(move |step| journal::open(step, &open)).await
+        let scope = open.call.scope.clone();
+        self.write_to(&scope, move |step| journal::open(step, &open)).await
     }
 
     async fn settle(&self, call: &Call, r#try: u32, settle: Settle) -> Result<Settled> {
-        let call = call.clone();
-        self.writer.run(move |step| journal::settle(step, &call, r#try, &settle)).await
+        let asked = call.clone();
+        let work = move |step: &mut Step<'_>| journal::settle(step, &asked, r#try, &settle);
+        self.write_to(&call.scope, work).await
     }
 
     async fn journal(&self, scope: Scope<'_>) -> Result<Vec<Record>> {
         match scope {
             Scope::Call(call) => {
-                let call = call.clone();
-                self.reader.run(move |view| journal::of_call(view.db, &call)).await
+                let asked = call.clone();
+                let read = move |view: &View<'_>| {
+                    let entries = journal::entries_of_call(view.db, &asked)?;
+                    Ok((entries, fold::object_of(view.db, &asked.scope)?.into_iter().collect()))
+                };
+                self.records(self.reader.run(read).await?, |open| open.call == *call).await
             }
             Scope::Job(job) => {
-                let job = job.to_owned();
-                self.lister.run(move |view| journal::of_job(view.db, &job)).await
+                let id = job.to_owned();
+                let read = move |view: &View<'_>| {
+                    let entries = journal::entries(view.db, "job = ?1", [&id])?;
+                    Ok((entries, fold::objects_of_job(view.db, &id)?))
+                };
+                self.records(self.lister.run(read).await?, |open| open.job == job).await
             }
             Scope::Batch(batch) => {
-                let batch = batch.to_owned();
-                self.lister.run(move |view| journal::of_batch(view.db, &batch)).await
+                let name = batch.to_owned();
+                let read = move |view: &View<'_>| {
+                    let entries = journal::entries(view.db, "batch = ?1", [&name])?;
+                    Ok((entries, fold::objects_of_batch(view.db, &name)?))
+                };
+                self.records(self.lister.run(read).await?, |open| open.batch == batch).await
             }
         }
     }
@@ -165,6 +242,29 @@ impl Ledger for Sqlite {
         match since {
             Some(since) => self.reader.run(move |view| events::after(view.db, since)).await,
             None => Ok(Vec::new()),
+        }
+    }
+
+    async fn tidy(&self, chore: Chore<'_>) -> Result<Option<Vec<String>>> {
+        match chore {
+            Chore::Fold { job } => self.fold(job).await,
+            Chore::Collected { seen } => {
+                let seen = seen.clone();
+                self.writer.run(move |step| forget::mark_collected(step, &seen)).await
+            }
+            Chore::Forget { batch, uncollected } => {
+                let batch = batch.to_owned();
+                self.writer.run(move |step| forget::forget(step, &batch, uncollected)).await
+            }
+            Chore::Strays { spared } => {
+                let spared = spared.clone();
+                self.writer.run(move |step| forget::remove_strays(step, &spared)).await
+            }
+            Chore::Objects { of } => {
+                let of = of.map(str::to_owned);
+                let read = move |view: &View<'_>| fold::objects_in_use(view.db, of.as_deref());
+                self.lister.run(read).await.map(Some)
+            }
         }
     }
 }

@@ -113,6 +113,24 @@ CREATE TABLE workers (
 CREATE TABLE events (seq INTEGER PRIMARY KEY AUTOINCREMENT, doc BLOB NOT NULL) STRICT;
 ";
 
+/// What version 2 added: folded journals, and what it takes to forget a batch.
+///
+/// `folds` says which object holds a scope, once for every job and batch that has records in it.
+const SECOND: &str = "
+INSERT INTO meta SELECT 'journal', coalesce(max(seq), 0) FROM journal;
+CREATE TABLE folds (
+    scope TEXT NOT NULL,
+    job TEXT NOT NULL,
+    batch TEXT NOT NULL,
+    object TEXT NOT NULL,
+    PRIMARY KEY (scope, job, batch)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX folds_job ON folds (job);
+CREATE INDEX folds_batch ON folds (batch);
+CREATE INDEX jobs_original ON jobs (original) WHERE original IS NOT NULL;
+ALTER TABLE batches ADD COLUMN collected_at INTEGER;
+";
+
 /// The connection that writes; a new file gets its tables.
 pub(super) fn open_writer(path: &Path, place: &str) -> Result<Connection> {
     let unreachable = |error: rusqlite::Error| Error::Unreachable {
@@ -188,9 +206,13 @@ fn durable(db: &Connection) -> rusqlite::Result<()> {
 fn create_tables(db: &Connection) -> rusqlite::Result<()> {
     let tx =
         patiently(|| rusqlite::Transaction::new_unchecked(db, TransactionBehavior::Immediate))?;
-    if version(&tx)? == 0 {
+    let found = version(&tx)?;
+    if found == 0 {
         tx.execute_batch(TABLES)?;
         tx.pragma_update(None, "application_id", APPLICATION)?;
+    }
+    if found < SCHEMA {
+        tx.execute_batch(SECOND)?;
         tx.pragma_update(None, "user_version", SCHEMA)?;
     }
     tx.commit()

@@ -18,10 +18,10 @@ pub(super) fn summary(view: &View<'_>, batch: Option<&str>) -> Result<Summary> {
     })
 }
 
-fn batches(db: &Connection, batch: Option<&str>) -> Result<Vec<BatchSummary>> {
+pub(super) fn batches(db: &Connection, batch: Option<&str>) -> Result<Vec<BatchSummary>> {
     let mut statement = db.prepare_cached(
         "SELECT queued, running, waiting, completed, dead, cancelled, doc, created_at, duplicates,
-                rejected, spent, reserved, calls, last_error
+                rejected, spent, reserved, calls, last_error, collected_at
          FROM batches WHERE ?1 IS NULL OR name = ?1 ORDER BY id DESC",
     )?;
     let rows = statement.query_map([batch], |row| Ok(batch_summary(row)))?;
@@ -42,6 +42,7 @@ fn batch_summary(row: &rusqlite::Row<'_>) -> Result<BatchSummary> {
         reserved: MicroUsd(number(11)?),
         calls: number(12)?,
         last_error: row.get(13)?,
+        collected_at: row.get(14)?,
     })
 }
 

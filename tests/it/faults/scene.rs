@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use tableround::blobs::{Blobs, CAP_BYTES};
 use tableround::domain::call::Record;
 use tableround::domain::job::{Job, StateName};
 use tableround::ledger::{Filter, Ledger, Redis, Scope, Sqlite, Summary};
@@ -247,10 +248,16 @@ impl Scene {
     fn ask<T>(&self, question: impl AsyncFnOnce(&dyn Ledger) -> T) -> T {
         self.runtime.block_on(async {
             match &self.redis {
-                None => question(&Sqlite::open(&self.database()).unwrap()).await,
+                None => {
+                    let images = Blobs::dir(&self.folder.path().join("data/images"));
+                    let ledger = Sqlite::open(&self.database()).unwrap().with_blobs(images);
+                    question(&ledger).await
+                }
                 Some(redis) => {
                     let server = Server::at(&redis.url()).unwrap();
-                    question(&Redis::open(&server, QUEUE).await.unwrap()).await
+                    let images = Blobs::redis(server.clone(), QUEUE, CAP_BYTES);
+                    let ledger = Redis::open(&server, QUEUE).await.unwrap().with_blobs(images);
+                    question(&ledger).await
                 }
             }
         })

@@ -188,6 +188,7 @@ impl Model {
                 .sum::<MicroUsd>(),
             calls: tries.len() as u64,
             last_error: self.last_errors.get(&batch.name).cloned(),
+            collected_at: None,
         }
     }
 }

@@ -12,7 +12,9 @@ use std::sync::Arc;
 use tableround::domain::call::{Call, Open, Outcome, Record, Settle};
 use tableround::domain::cost::MicroUsd;
 use tableround::domain::job::{Change, Ending, Job, Priority, Progress, StateName};
-use tableround::ledger::{Addition, Error, Ledger, NewBlock, NewJob, Opened, Row, Scope, Settled};
+use tableround::ledger::{
+    Addition, Chore, Error, Ledger, NewBlock, NewJob, Opened, Row, Scope, Settled,
+};
 
 const CONNECTIONS: usize = 8;
 const BATCHES: [&str; 3] = ["b", "a", "c"];
@@ -43,13 +45,14 @@ struct Walk {
 
 impl Walk {
     async fn step(&mut self, ledger: &Arc<dyn Ledger>) -> String {
-        match self.dice.below(10) {
+        match self.dice.below(11) {
             0 | 1 => self.add(ledger).await,
             2 | 3 => self.claim(ledger).await,
             4 | 5 => self.change(ledger).await,
             6 => self.open(ledger).await,
             7 => self.settle(ledger).await,
             8 => self.sweep(ledger).await,
+            9 => self.fold(ledger).await,
             _ => self.block(ledger).await,
         }
     }
@@ -146,6 +149,13 @@ impl Walk {
             }
         }
         format!("settle {} {n}", call.path())
+    }
+
+    /// The model knows nothing of it: no reading and no write is any different.
+    async fn fold(&mut self, ledger: &Arc<dyn Ledger>) -> String {
+        let job = format!("j{}", self.dice.below(3));
+        let folded = ledger.tidy(Chore::Fold { job: &job }).await.unwrap();
+        format!("fold {job}: {folded:?}")
     }
 
     async fn sweep(&mut self, ledger: &Arc<dyn Ledger>) -> String {
