@@ -8,8 +8,8 @@ mod shared;
 
 pub use commands::{
     AttemptArgs, Cancelling, Command, CompletionArgs, CompressArgs, ConfigArgs, ConfigCommand,
-    EnqueueArgs, ExportArgs, JobsArgs, JobsCommand, JobsListArgs, JobsShowArgs, OneBatch, Retrying,
-    RunArgs, ShowArgs, StatusArgs, WaitArgs, WatchArgs, WorkerArgs,
+    EnqueueArgs, ExportArgs, JobsArgs, JobsCommand, JobsListArgs, JobsShowArgs, OneBatch,
+    PruneArgs, Retrying, RunArgs, ShowArgs, StatsArgs, StatusArgs, WaitArgs, WatchArgs, WorkerArgs,
 };
 pub use shared::{GlobalArgs, InputArgs, LimitArgs, SpecArgs, WorkArgs};
 

@@ -3,6 +3,7 @@
 use super::errors::CliError;
 use super::exit::ExitCode;
 use super::intake;
+use super::prune;
 use crate::config::ServiceError;
 use crate::discussion::Stop;
 use crate::worker::{collect, store};
@@ -135,6 +136,16 @@ impl From<intake::Error> for CliError {
         match error {
             intake::Error::Ledger(error) => error.into(),
             intake::Error::Blobs(error) => error.into(),
+        }
+    }
+}
+
+impl From<prune::Error> for CliError {
+    fn from(error: prune::Error) -> Self {
+        match error {
+            prune::Error::Ledger(error) => error.into(),
+            prune::Error::Blobs(error) => error.into(),
+            prune::Error::Store(error) => error.into(),
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod intake;
 pub mod room;
 pub mod pump;
 pub mod snapshot;
+pub mod prune;
 pub mod session;
 pub mod failures;
 pub mod logs;
@@ -154,6 +155,18 @@ async fn dispatch(
             let say = |line: &str| setting.say(line);
             let home = setting.writing_home().await?;
             commands::export::run(&home, &export.names, &exports, export.bom, json, say).await?;
+        }
+        Command::Stats(stats) => {
+            let home = setting.existing_home().await?;
+            commands::stats::run(&home, stats.name.as_deref(), stats.since, json).await?;
+        }
+        Command::Prune(args) => {
+            let wish = prune::Wish {
+                older_than: args.older_than,
+                uncollected: args.uncollected,
+                dry_run: args.dry_run,
+            };
+            commands::prune::run(setting, &setting.writing_home().await?, wish, args.yes).await?;
         }
         Command::Workers => batches::workers(&setting.existing_home().await?, json).await?,
         Command::Config(config) => match config.command {

@@ -12,6 +12,7 @@ pub mod tally;
 pub mod models;
 pub mod spec;
 pub mod call;
+pub mod stats;
 pub mod transcript;
 pub mod result;
 pub mod job;

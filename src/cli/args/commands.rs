@@ -45,6 +45,12 @@ pub enum Command {
     /// Write the result files, from the ledger alone
     #[command(after_help = help::EXPORT)]
     Export(ExportArgs),
+    /// How calls went: how many, how long, what failed, what it cost
+    #[command(after_help = help::STATS)]
+    Stats(StatsArgs),
+    /// Remove what is done and collected, and make room
+    #[command(after_help = help::PRUNE)]
+    Prune(PruneArgs),
     /// Make pictures fit to be sent, as files
     #[command(after_help = help::COMPRESS)]
     Compress(CompressArgs),
@@ -261,6 +267,34 @@ pub struct ExportArgs {
     /// Begin CSV files with a byte order mark, for Excel
     #[arg(long, help_heading = "OUTPUT")]
     pub bom: bool,
+}
+
+/// `stats`
+#[derive(Debug, Clone, Args)]
+pub struct StatsArgs {
+    /// Only this batch
+    #[arg(value_name = "BATCH")]
+    pub name: Option<String>,
+    /// Only calls that left so long ago or later
+    #[arg(long, value_name = "DUR", value_parser = duration, help_heading = "SELECTION")]
+    pub since: Option<Duration>,
+}
+
+/// `prune`
+#[derive(Debug, Clone, Args)]
+pub struct PruneArgs {
+    /// Only batches whose results were collected so long ago, and logs as old
+    #[arg(long, value_name = "DUR", default_value = "7d", value_parser = duration, help_heading = "SELECTION")]
+    pub older_than: Duration,
+    /// Also batches that ended so long ago and were never exported: their results are lost
+    #[arg(long, help_heading = "SELECTION")]
+    pub uncollected: bool,
+    /// Say what would be freed and remove nothing
+    #[arg(long, short = 'n', help_heading = "LIMITS")]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(long, help_heading = "LIMITS")]
+    pub yes: bool,
 }
 
 /// `compress`

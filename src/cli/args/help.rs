@@ -127,6 +127,30 @@ EXAMPLES
   tableround export autumn -o results --bom
       one batch, for Excel";
 
+pub(super) const STATS: &str = "\
+Everything comes from the journals in the ledger: calls of a pruned batch are only in the log files,
+one line each in DATA/logs/calls.log*. Success is answered calls out of those that ended. A
+percentile is by nearest rank: the shortest time that at least so many per cent of the calls that
+ended took no longer than. Retries are calls after a question's first.
+
+EXAMPLES
+  tableround stats --since 24h
+      the last day, by service, model and stage
+  tableround stats autumn --json
+      one batch, for a script";
+
+pub(super) const PRUNE: &str = "\
+A batch goes when all its jobs are over, all its results lie in exported files, and nothing has
+happened for as long as --older-than says; with it go its rows, journals and events, and every
+picture, result and image that no other batch needs. Exports are never touched. What was prepared
+and never used goes a day later.
+
+EXAMPLES
+  tableround prune --older-than 30d -n
+      what a month's tidying would free
+  tableround prune --yes
+      what was collected more than seven days ago";
+
 pub(super) const COMPRESS: &str = "\
 EXAMPLES
   tableround compress photos/*.jpg -o small

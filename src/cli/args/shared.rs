@@ -66,7 +66,8 @@ pub struct GlobalArgs {
     /// Plain lines instead of moving bars
     #[arg(long, global = true, help_heading = "GLOBAL")]
     pub no_progress: bool,
-    /// The least important log lines to write; -v, -vv and -vvv lower it
+    /// The least important log lines to write; -v, -vv and -vvv lower it; the files in DATA/logs
+    /// begin at info unless one is named
     #[arg(
         long,
         global = true,

@@ -12,6 +12,8 @@ pub mod watch;
 pub mod jobs;
 pub mod batches;
 pub mod export;
+pub mod stats;
+pub mod prune;
 pub mod config;
 pub mod doctor;
 pub mod generate;
