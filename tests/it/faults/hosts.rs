@@ -21,8 +21,8 @@ const WORKERS: [&str; 2] = ["north", "south"];
 const UNPLUGGED: Duration = Duration::from_secs(14);
 
 /// A Redis, a producer, two workers and a collector, and the scene between them.
-struct Hosts {
-    scene: Scene,
+pub(super) struct Hosts {
+    pub(super) scene: Scene,
     calm: Scene,
     /// None: they are only folders.
     machines: Option<Machines>,
@@ -30,18 +30,18 @@ struct Hosts {
 
 impl Hosts {
     /// Hosts that share a network card and no folder.
-    fn in_folders(manner: Manner) -> Self {
-        let scene = Scene::new(Store::Redis, PICTURES, manner);
+    pub(super) fn in_folders(pictures: usize, manner: Manner) -> Self {
+        let scene = Scene::new(Store::Redis, pictures, manner);
         let calm = scene.calm();
         Self { scene, calm, machines: None }
     }
 
     /// Hosts with a network card each; none: this user may not.
-    fn in_namespaces(manner: Manner) -> Option<Self> {
+    pub(super) fn in_namespaces(pictures: usize, manner: Manner) -> Option<Self> {
         let machines = Machines::up(&NAMES)?;
         let redis = RedisServer::start_on(machines.address_of("redis"), machines.starter("redis"))?;
         let pictures: Vec<String> =
-            (1..=PICTURES).map(|number| format!("picture-{number:03}.png")).collect();
+            (1..=pictures).map(|number| format!("picture-{number:03}.png")).collect();
         // A service on another machine is asked in slightly other words than one on the same.
         let outside = machines.outside();
         let around = |redis, manner| {
@@ -65,14 +65,14 @@ impl Hosts {
     }
 
     /// A command in the folder of a machine, and on it.
-    fn command(&self, name: &str, words: &[&str]) -> Command {
+    pub(super) fn command(&self, name: &str, words: &[&str]) -> Command {
         let url = self.scene.redis.as_ref().expect("hosts have one").url();
         let mut command = self.scene.elsewhere(name, &url);
         command.args(words);
         self.on(name, command)
     }
 
-    fn enqueue(&self) {
+    pub(super) fn enqueue(&self) {
         let output = self.on("producer", self.scene.enqueuing(&[])).output().unwrap();
         assert!(output.status.success(), "{}", told(&output));
         self.scene.delete_originals();
@@ -118,12 +118,12 @@ fn work(hosts: &Hosts, line: &mut Line) {
 
 pub(super) fn hosts_without_a_shared_folder_make_what_one_machine_makes(store: Store) {
     let mut line = Line::default();
-    work(&Hosts::in_folders(Manner::after(100, 200)), &mut line);
+    work(&Hosts::in_folders(PICTURES, Manner::after(100, 200)), &mut line);
     line.print(store, "H1 four hosts, each a folder");
 }
 
 pub(super) fn hosts_in_network_namespaces_make_what_one_machine_makes(store: Store) {
-    let Some(hosts) = Hosts::in_namespaces(Manner::after(100, 200)) else {
+    let Some(hosts) = Hosts::in_namespaces(PICTURES, Manner::after(100, 200)) else {
         println!("H2 four hosts in network namespaces: not run (needs root)");
         return;
     };
@@ -133,7 +133,7 @@ pub(super) fn hosts_in_network_namespaces_make_what_one_machine_makes(store: Sto
 }
 
 pub(super) fn f11_a_host_whose_cable_was_pulled_goes_on_when_it_is_back(store: Store) {
-    let Some(hosts) = Hosts::in_namespaces(Manner::after(300, 500)) else {
+    let Some(hosts) = Hosts::in_namespaces(PICTURES, Manner::after(300, 500)) else {
         println!("F11 cable of one worker pulled: not run (needs root)");
         return;
     };

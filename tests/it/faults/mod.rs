@@ -17,6 +17,7 @@ mod poison;
 mod provider;
 mod scene;
 mod steering;
+mod words;
 
 use crate::support::redis::RedisServer;
 use scene::Store;
@@ -89,6 +90,8 @@ faults! { redis(super::redis_here()):
     provider::f10_whatever_the_provider_does_the_results_are_the_same_and_no_answer_is_asked_for_again,
     steering::f22_a_paused_batch_finishes_what_runs_starts_nothing_and_goes_on_where_it_was,
     steering::f23_a_cancelled_job_is_hung_up_on_within_two_seconds_at_each_stage,
+    words::words_are_heard_in_another_network_namespace_while_they_are_spoken,
+    words::words_are_heard_on_another_host_while_they_are_spoken,
 }
 
 /// The Redis of a night, where this machine can start one.

@@ -92,6 +92,8 @@ pub(crate) struct Manner {
     /// What a request meets the first time it comes: one in two meets one of these.
     pub(crate) mischiefs: Vec<Mischief>,
     pub(crate) seed: u64,
+    /// How long a streamed answer rests after its first words.
+    pub(crate) rest: Duration,
 }
 
 impl Manner {
@@ -101,6 +103,7 @@ impl Manner {
             spread: Duration::from_millis(spread_ms),
             mischiefs: vec![],
             seed: 0,
+            rest: Duration::ZERO,
         }
     }
 
@@ -154,6 +157,8 @@ struct Log {
     faults: Mutex<Vec<Fault>>,
     /// What the next request meets.
     next: Mutex<Option<Mischief>>,
+    /// The first words of answers, and when they left.
+    begun: Mutex<Vec<(Instant, String)>>,
 }
 
 /// A running server; stops when dropped.
@@ -182,6 +187,7 @@ impl ProviderServer {
             quick: AtomicU64::new(0),
             faults: Mutex::default(),
             next: Mutex::default(),
+            begun: Mutex::default(),
         });
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -213,6 +219,11 @@ impl ProviderServer {
     /// Answers the first requests at once; the delays begin behind them.
     pub(crate) fn hurry(&self, requests: u64) {
         self.log.quick.store(requests, Ordering::SeqCst);
+    }
+
+    /// The first words of every answer that rested after them, and when they left.
+    pub(crate) fn begun(&self) -> Vec<(Instant, String)> {
+        self.log.begun.lock().unwrap().clone()
     }
 
     /// Requests that came and are not answered yet.
@@ -299,12 +310,46 @@ async fn witness(State(log): State<Arc<Log>>, request: Request, next: Next) -> R
                 Some(Mischief::AnswersThenCuts) => Some(Bytes::new()),
                 _ => None,
             };
-            let body = kept.map_or_else(|| Body::from(whole), cut);
+            let body = kept.map_or_else(|| spoken(whole, &log), cut);
             Response::from_parts(parts, body)
         }
     };
     hearing.done = true;
     response
+}
+
+/// A body whose stream rests after its first words, if that is the manner.
+fn spoken(whole: Bytes, log: &Arc<Log>) -> Body {
+    let rest = log.manner.rest;
+    let Some((words, end)) = first_words(&whole).filter(|_| !rest.is_zero()) else {
+        return Body::from(whole);
+    };
+    let (first, others) = (whole.slice(..end), whole.slice(end..));
+    let log = Arc::clone(log);
+    let begin = futures_util::stream::once(async move {
+        log.begun.lock().unwrap().push((Instant::now(), words));
+        Ok::<_, std::io::Error>(first)
+    });
+    let go_on = futures_util::stream::once(async move {
+        tokio::time::sleep(rest).await;
+        Ok(others)
+    });
+    Body::from_stream(futures_util::StreamExt::chain(begin, go_on))
+}
+
+/// The first words in a stream of events, and where their event ends.
+fn first_words(stream: &[u8]) -> Option<(String, usize)> {
+    let mut end = 0;
+    for event in std::str::from_utf8(stream).ok()?.split_inclusive("\n\n") {
+        end += event.len();
+        let data = event.trim_end().strip_prefix("data: ")?;
+        let chunk: serde_json::Value = serde_json::from_str(data).ok()?;
+        match chunk["choices"][0]["delta"]["content"].as_str() {
+            Some(words) if !words.trim().is_empty() => return Some((words.to_owned(), end)),
+            Some(_) | None => {}
+        }
+    }
+    None
 }
 
 /// A body that breaks off after these bytes.

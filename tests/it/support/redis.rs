@@ -105,6 +105,13 @@ impl RedisServer {
         self.tell(&["CONFIG", "SET", setting, value]);
     }
 
+    /// Whether somebody listens on a channel whose name is like this.
+    pub(crate) fn is_heard_on(&self, pattern: &str) -> bool {
+        let mut channels = redis::cmd("PUBSUB");
+        channels.arg("CHANNELS").arg(pattern);
+        !channels.query::<Vec<String>>(&mut self.connection()).unwrap().is_empty()
+    }
+
     /// Gives it so many keys of somebody else.
     pub(crate) fn fill(&self, keys: usize) {
         let mut pipeline = redis::pipe();
