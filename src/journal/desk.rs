@@ -202,13 +202,18 @@ impl Desk {
     }
 }
 
+/// What is said where the money does not last; it names the budget that it was weighed against.
+pub fn budget_message(max: MicroUsd) -> String {
+    format!("another call could cost more than the budget of {max} USD")
+}
+
 fn budget_reached(batch: &str, max: MicroUsd) -> Stop {
     let more = MicroUsd(max.0.saturating_mul(2));
     Stop::Blocked {
         resource: decide::batch_resource(batch),
         error: JobError {
             code: "budget.reached".to_owned(),
-            message: format!("another call could cost more than the budget of {max} USD"),
+            message: budget_message(max),
             hint: format!(
                 "`tableround run --resume {batch} --max-cost {more}` goes on with twice as much"
             ),

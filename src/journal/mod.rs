@@ -13,7 +13,7 @@ mod settling;
 mod spool;
 
 pub use self::delivery::{Emptied, Undelivered};
-pub use self::desk::{Desk, Flights};
+pub use self::desk::{Desk, Flights, budget_message};
 pub use self::headway::Headway;
 pub use self::hold::Hold;
 pub use self::patience::{GaveUp, Passing, patiently};

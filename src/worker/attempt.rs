@@ -139,9 +139,29 @@ async fn within(worker: &Arc<Worker>, job: &Job, running: &Arc<Running>) -> Opti
     let random = getrandom::u32().unwrap_or(0);
     let ending = classify(ended, job, token, cost, random);
     if let Some((resource, reason, for_ms)) = ending.block {
-        block(worker, &resource, reason, for_ms).await;
+        block(worker, &resource, reason.clone(), for_ms).await;
+        if resource == decide::batch_resource(&job.batch) {
+            lift_if_raised(worker, &job.batch, &reason).await;
+        }
     }
     Some(ending.change)
+}
+
+/// Whoever raised the budget while this worker found the old one used up has lifted its block
+/// before it was set: it goes again.
+async fn lift_if_raised(worker: &Worker, batch: &str, reason: &str) {
+    let ledger = &worker.desk.ledger;
+    let Ok(summary) = ledger.summary(Some(batch)).await else { return };
+    let Some(row) = summary.batches.first() else { return };
+    let is_weighed_by = |max: MicroUsd| reason.contains(&journal::budget_message(max));
+    // A pause stays, and so does whatever else stands there.
+    let is_ours = summary.blocks.iter().any(|block| block.reason == reason);
+    if !is_ours || row.batch.max_cost.is_some_and(is_weighed_by) {
+        return;
+    }
+    if let Err(error) = ledger.block(&decide::batch_resource(batch), None).await {
+        tracing::warn!(%error, batch, "the block of an older budget could not be lifted");
+    }
 }
 
 /// The pipeline: spec, picture, discussion, result. Gives the result's blob.
