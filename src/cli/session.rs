@@ -7,7 +7,7 @@ use super::snapshot;
 use crate::blobs::Blobs;
 use crate::domain::event::Event;
 use crate::domain::job::Job;
-use crate::journal::{Desk, Flights, Spool};
+use crate::journal::{Desk, Flights, Reached, Spool};
 use crate::ledger::{self, Beat, Error, Ledger};
 use crate::provider::gate::Gate;
 use crate::provider::services::Services;
@@ -74,6 +74,7 @@ pub async fn session(
         spool: home.spool.clone(),
         services,
         gate: Arc::new(Gate::new(max_calls)),
+        reached: Reached::default(),
         worker: beat.worker.clone(),
         flights: Flights::default(),
         budget: tokio::sync::Mutex::default(),

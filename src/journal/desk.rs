@@ -9,6 +9,7 @@ use crate::domain::cost::MicroUsd;
 use crate::domain::event::{Event, EventKind};
 use crate::domain::job::{Job, JobError};
 use crate::ledger::{Filter, Ledger, NewBlock, Opened, Scope, decide};
+use crate::provider;
 use crate::provider::gate::Gate;
 use crate::provider::services::Services;
 use bytes::Bytes;
@@ -30,6 +31,7 @@ pub struct Desk {
     pub spool: Spool,
     pub services: Services,
     pub gate: Arc<Gate>,
+    pub reached: Reached,
     /// This worker's name for this start.
     pub worker: String,
     pub flights: Flights,
@@ -219,6 +221,25 @@ fn budget_reached(batch: &str, max: MicroUsd) -> Stop {
             ),
         },
         for_ms: None,
+    }
+}
+
+/// The services that were reached since this process began.
+///
+/// One that was there and is gone will come back, and nobody's job is charged for the wait. One
+/// that was never there may as well be a wrong address, which no patience mends.
+#[derive(Debug, Default)]
+pub struct Reached(Mutex<BTreeSet<String>>);
+
+impl Reached {
+    /// Whether nobody was there for this request, though somebody was before.
+    pub(super) fn is_gone<T>(&self, provider: &str, result: &Result<T, provider::Error>) -> bool {
+        let mut reached = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if result.as_ref().is_err_and(|error| error.unreached) {
+            return reached.contains(provider);
+        }
+        reached.insert(provider.to_owned());
+        false
     }
 }
 

@@ -13,7 +13,7 @@ mod settling;
 mod spool;
 
 pub use self::delivery::{Emptied, Undelivered};
-pub use self::desk::{Desk, Flights, budget_message};
+pub use self::desk::{Desk, Flights, Reached, budget_message};
 pub use self::headway::Headway;
 pub use self::hold::Hold;
 pub use self::patience::{GaveUp, Passing, patiently};
@@ -220,6 +220,7 @@ impl<'a> Attempt<'a> {
         let asking = client.ask(&question.request, &on_delta);
         let (result, ms) = self.desk.timed(&self.stop, asking).await?;
         failpoint::reach("after_answer");
+        let is_gone = self.desk.reached.is_gone(&open.provider, &result);
         permit
             .report(result.as_ref().map(|_| ()).map_err(|error| (error.class, error.retry_after)));
         let delay = result.as_ref().err().and_then(|error| match remedy(error.class) {
@@ -228,7 +229,11 @@ impl<'a> Attempt<'a> {
             }
             Remedy::PerSeat | Remedy::StopJob | Remedy::StopProvider => None,
         });
-        self.tell_lane(&open, opened == Opened::Probe, &result, delay.is_some()).await;
+        if is_gone && delay.is_none() {
+            self.desk.hold_lane(&open, settling::gone_reason(&result), settling::GONE_BLOCK).await;
+        } else {
+            self.tell_lane(&open, opened == Opened::Probe, &result, delay.is_some()).await;
+        }
         let settle = settle_of(&result, &read, delay.is_some(), ms);
         let record = self.settle(open, settle, settling::images_of(&result)).await?;
         if record.settle.as_ref().is_some_and(|settle| settle.outcome.is_final()) {
@@ -236,6 +241,7 @@ impl<'a> Attempt<'a> {
         }
         match (delay, result) {
             (Some(delay), _) => Ok(Ending::Again(delay)),
+            (None, Err(error)) if is_gone => Err(settling::gone(&error, &model.endpoint.provider)),
             (None, Err(error)) => Err(settling::stop_of(&error, &model.endpoint.provider)),
             (None, Ok(_)) => Err(Stop::internal("an answer did not close its question")),
         }

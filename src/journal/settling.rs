@@ -13,6 +13,8 @@ use std::time::Duration;
 
 /// How long a service that stays busy is left alone when it does not say.
 const BUSY_BLOCK: Duration = Duration::from_secs(30);
+/// How long a service that is gone is left alone before one request looks again.
+pub(super) const GONE_BLOCK: Duration = Duration::from_secs(20);
 /// How long a service whose quota is used up is left alone when it does not say.
 const QUOTA_BLOCK: Duration = Duration::from_hours(1);
 
@@ -139,6 +141,23 @@ pub(super) fn stop_of(error: &Error, provider: &str) -> Stop {
             for_ms: block_of(error).map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
         },
     }
+}
+
+/// A service that was there and is gone: its jobs wait, and none is charged for it.
+pub(super) fn gone(error: &Error, provider: &str) -> Stop {
+    let error = JobError {
+        code: code(error.class).to_owned(),
+        message: error.message.clone(),
+        hint: hint(error.class, provider),
+    };
+    let for_ms = u64::try_from(GONE_BLOCK.as_millis()).ok();
+    Stop::Blocked { resource: format!("provider:{provider}"), error, for_ms }
+}
+
+/// The same as the reason why its model is left alone; afterwards one request goes first.
+pub(super) fn gone_reason(result: &Result<Reply, Error>) -> String {
+    let error = result.as_ref().err();
+    error.map_or_else(String::new, |error| format!("{}: {}", code(error.class), error.message))
 }
 
 /// Whether the service is there again: even a refusal is an answer.

@@ -194,6 +194,7 @@ impl Client {
             class: verdict.class,
             message: redact(&verdict.message, self.key.as_ref().map(ExposeSecret::expose_secret)),
             status: verdict.status,
+            unreached: matches!(happened, Happened::NotConnected(_)),
             retry_after: verdict.retry_after,
             resets_in: verdict.resets_in,
             usage,

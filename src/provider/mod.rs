@@ -163,6 +163,8 @@ pub struct Error {
     pub message: String,
     /// HTTP status, where there was one.
     pub status: Option<u16>,
+    /// There was nobody to connect to: the request never left.
+    pub unreached: bool,
     /// How long the service asked us to wait, at most [`error::RETRY_AFTER_MAX`].
     pub retry_after: Option<Duration>,
     /// When the service said it would answer again, however far away: how long to leave it alone.
@@ -180,6 +182,7 @@ impl Error {
             class,
             message: message.into(),
             status: None,
+            unreached: false,
             retry_after: None,
             resets_in: None,
             usage: Usage::default(),

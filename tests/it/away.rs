@@ -223,6 +223,28 @@ fn workers_whose_wall_clocks_are_an_hour_off_either_way_lose_and_double_nothing(
 }
 
 #[test]
+fn a_service_that_goes_away_in_the_night_holds_its_jobs_up_and_charges_none() {
+    let mut night = Night::new(Place::File, 8, Manner::after(200, 100));
+    night.enqueue();
+    let worker = night.hire("one", &["--max-calls", "4"]);
+    night.wait_for_calls(3);
+    night.provider.go_away();
+    let held = || {
+        let summary = night.ask(async |ledger| ledger.summary(None).await.unwrap());
+        summary.blocks.iter().any(|block| block.resource.starts_with("provider:"))
+    };
+    wait_until("its jobs are held up", held);
+    let status = said(night.on("one", &["status"])).ends(0);
+    assert!(status.out.contains("provider.unavailable"), "{}", status.out);
+    night.provider.come_back();
+    assert!(ended(worker).success(), "{}", night.words("one"));
+    let jobs = night.jobs(&[]);
+    assert!(jobs.iter().all(|job| job.state.name() == StateName::Completed), "{jobs:#?}");
+    assert!(jobs.iter().all(|job| job.attempts == 0), "nobody is charged: {jobs:#?}");
+    assert!(night.provider.repeated() <= 4, "only what was out when it went");
+}
+
+#[test]
 fn a_batch_that_reached_its_budget_goes_on_with_a_larger_one_and_repeats_no_call() {
     let night = Night::new(Place::File, 6, Manner::after(5, 10));
     let prices = "[prices.\"m\"]\ninput = 1.0\noutput = 4.0\n";

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Write;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -165,6 +165,7 @@ struct Log {
 #[derive(Debug)]
 pub(crate) struct ProviderServer {
     pub(crate) base_url: String,
+    address: SocketAddr,
     log: Arc<Log>,
     runtime: Option<tokio::runtime::Runtime>,
 }
@@ -189,16 +190,19 @@ impl ProviderServer {
             next: Mutex::default(),
             begun: Mutex::default(),
         });
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap();
-        let router = rehearsal::router().layer(from_fn_with_state(Arc::clone(&log), witness));
-        let listener = runtime.block_on(tokio::net::TcpListener::bind((address, 0))).unwrap();
-        let base_url = format!("http://{}/v1", listener.local_addr().unwrap());
-        runtime.spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { base_url, log, runtime: Some(runtime) }
+        let (address, runtime) = serve((address, 0).into(), &log);
+        let base_url = format!("http://{address}/v1");
+        Self { base_url, address, log, runtime: Some(runtime) }
+    }
+
+    /// Nobody listens any more, and whoever was being answered is cut off.
+    pub(crate) fn go_away(&mut self) {
+        self.runtime.take().unwrap().shutdown_timeout(Duration::from_secs(5));
+    }
+
+    /// Listens again where it did before.
+    pub(crate) fn come_back(&mut self) {
+        self.runtime = Some(serve(self.address, &self.log).1);
     }
 
     /// From now on these faults, and no others.
@@ -251,6 +255,17 @@ impl Drop for ProviderServer {
             runtime.shutdown_background();
         }
     }
+}
+
+/// Listens there on a thread of its own.
+fn serve(address: SocketAddr, log: &Arc<Log>) -> (SocketAddr, tokio::runtime::Runtime) {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let router = rehearsal::router().layer(from_fn_with_state(Arc::clone(log), witness));
+    let listener = runtime.block_on(tokio::net::TcpListener::bind(address)).unwrap();
+    let address = listener.local_addr().unwrap();
+    runtime.spawn(async move { axum::serve(listener, router).await.unwrap() });
+    (address, runtime)
 }
 
 async fn witness(State(log): State<Arc<Log>>, request: Request, next: Next) -> Response {
