@@ -11,9 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-/// Memory for decoded pictures, over all threads: one of 100 megapixels at four bytes each.
-const DECODED_BYTES_MAX: u64 = 400_000_000;
-/// Memory for the files themselves, over all threads.
+/// Memory for the files themselves, over all threads, in bytes. Pictures have their own.
 const FILE_BYTES_MAX: u64 = 100_000_000;
 
 /// What became of one file.
@@ -112,13 +110,7 @@ pub fn run(
     std::fs::create_dir_all(folder)?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     let pool = pool.map_err(std::io::Error::other)?;
-    let work = Work {
-        folder,
-        limits,
-        files: Budget::new(FILE_BYTES_MAX),
-        pixels: Budget::new(DECODED_BYTES_MAX),
-        inputs: real(inputs),
-    };
+    let work = Work { folder, limits, files: Budget::new(FILE_BYTES_MAX), inputs: real(inputs) };
     let mut totals = Totals::default();
     std::thread::scope(|scope| {
         let (tell, told) = mpsc::channel();
@@ -171,7 +163,6 @@ struct Work<'a> {
     folder: &'a Path,
     limits: &'a Limits,
     files: Budget,
-    pixels: Budget,
     inputs: BTreeSet<PathBuf>,
 }
 
@@ -179,7 +170,7 @@ impl Work<'_> {
     fn compress(&self, path: &Path, name: &OsString) -> Result<Compressed, Failure> {
         let started = Instant::now();
         let (input, _share) = self.read(path)?;
-        let prepared = self.pixels.prepare(&input, self.limits)?;
+        let prepared = imaging::prepare(&input, self.limits)?;
         let mut file = name.clone();
         file.push(".");
         file.push(prepared.mime.extension());

@@ -1,12 +1,26 @@
 //! A bound on the memory that many pictures prepared at the same time may take together.
 
-use crate::imaging::{Error, Limits, Prepared, decode, guarded, prepare};
+use crate::imaging::{Error, Format};
 use std::sync::{Condvar, Mutex, PoisonError};
 
-/// Memory for decoded pictures, shared by all threads that prepare some.
+/// Memory for decoded pictures, in bytes: one of 100 megapixels at four bytes each.
+const DECODED_BYTES_MAX: u64 = 400_000_000;
+
+/// Shared by all threads of the process, whoever started them.
+static DECODED: Budget = Budget::new(DECODED_BYTES_MAX);
+
+/// Room for a picture that takes `bytes` to decode, until the share is dropped. Blocks the thread.
+pub(crate) fn room(format: Format, bytes: u64) -> Result<Share<'static>, Error> {
+    if bytes > DECODED_BYTES_MAX {
+        return Err(Error::TooMuchMemory { format, bytes, bytes_max: DECODED_BYTES_MAX });
+    }
+    Ok(DECODED.take(bytes))
+}
+
+/// Memory that several threads share.
 ///
-/// A thread waits until its picture has room beside those of the others; one that is larger than
-/// the whole budget waits until it is alone.
+/// A thread waits until there is room beside the others; what is larger than the whole budget
+/// waits until it is alone.
 #[derive(Debug)]
 pub struct Budget {
     bytes_max: u64,
@@ -16,15 +30,8 @@ pub struct Budget {
 
 impl Budget {
     /// A budget of `bytes_max` bytes.
-    pub fn new(bytes_max: u64) -> Self {
+    pub const fn new(bytes_max: u64) -> Self {
         Self { bytes_max, taken: Mutex::new(0), returned: Condvar::new() }
-    }
-
-    /// [`prepare`], once there is room. Blocks the thread, so not for an async one.
-    pub fn prepare(&self, input: &[u8], limits: &Limits) -> Result<Prepared, Error> {
-        let need = guarded(input, || decode::memory_needed(input, limits))?;
-        let _share = self.take(need);
-        prepare(input, limits)
     }
 
     /// Takes `bytes` of the budget until the share is dropped. Blocks the thread until there is

@@ -7,6 +7,7 @@ use crate::imaging::planar::Planes;
 use crate::imaging::png::Png;
 use crate::imaging::profile::Profile;
 use crate::imaging::raster::fit_lying;
+use crate::imaging::squares::{self, Shrinking, into_image};
 use crate::imaging::{Error, Format, Limits, jpeg, sniff};
 use image::codecs::bmp::BmpDecoder;
 use image::codecs::gif::GifDecoder;
@@ -14,7 +15,7 @@ use image::codecs::tiff::TiffDecoder;
 use image::codecs::webp::WebPDecoder;
 use image::error::ImageError;
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, RgbImage, RgbaImage};
+use image::{DynamicImage, ImageDecoder};
 use std::io::{Cursor, ErrorKind};
 
 /// A picture as it lies in the file, and what is still to be done to it.
@@ -40,78 +41,107 @@ pub(crate) enum Picture {
     },
 }
 
-/// Decodes `input`, of an animation its first frame, at least as large as the limits will let it
-/// be shown.
-pub(crate) fn decode(input: &[u8], limits: &Limits) -> Result<Decoded, Error> {
-    match open(input, limits)? {
-        Opened::Jpeg(header) => read_jpeg(input, &header, limits),
-        Opened::Png(png) => read_png(*png, limits),
-        Opened::Heif(still) => read_heif(&still, limits),
-        Opened::Other(format, decoder) => read(input, format, decoder, limits),
-    }
-}
-
-/// About the most memory, in bytes, that preparing `input` takes beside the file itself.
-pub(crate) fn memory_needed(input: &[u8], limits: &Limits) -> Result<u64, Error> {
-    /// For the resized picture and what is made of it.
-    const RESULT: u64 = 16 << 20;
-    Ok(match open(input, limits)? {
-        Opened::Jpeg(header) => {
-            let size = (header.frame.width, header.frame.height);
-            let target = fit_lying(size, header.orientation, limits);
-            RESULT + input.len() as u64 + jpeg::memory_needed(&header, target)
-        }
-        Opened::Png(png) => {
-            RESULT + png.memory_needed(fit_lying(png.size(), png.orientation(), limits))
-        }
-        Opened::Heif(still) => {
-            /// Two of each sample, and the planes made of them.
-            const BYTES_A_PIXEL: u64 = 8;
-            let (width, height) = still.size();
-            RESULT + u64::from(width) * u64::from(height) * BYTES_A_PIXEL
-        }
-        // Twice, for pictures that are decoded to one kind of pixel and resized as another.
-        Opened::Other(_, decoder) => RESULT + 2 * decoder.total_bytes(),
-    })
-}
-
 /// A file whose header was read and found within the limits.
-enum Opened<'a> {
-    Jpeg(jpeg::Header),
+pub(crate) enum Opened<'a> {
+    Jpeg(Box<jpeg::Header>),
     Png(Box<Png<'a>>),
     Heif(Box<Still<'a>>),
     Other(Format, Box<dyn ImageDecoder + 'a>),
 }
 
-fn open<'a>(input: &'a [u8], limits: &Limits) -> Result<Opened<'a>, Error> {
-    if input.is_empty() {
-        return Err(Error::Empty);
+impl<'a> Opened<'a> {
+    /// Reads the header of `input`, and of a JPEG or PNG sees the whole file to its end.
+    pub(crate) fn read(input: &'a [u8], limits: &Limits) -> Result<Self, Error> {
+        if input.is_empty() {
+            return Err(Error::Empty);
+        }
+        limits.check_bytes(input.len())?;
+        let format = sniff(input).ok_or_else(|| Error::Unknown(describe_unknown(input)))?;
+        let fail = |error| from_image(format, error);
+        let reader = Cursor::new(input);
+        let decoder: Box<dyn ImageDecoder + 'a> = match format {
+            Format::Jpeg => {
+                let header = jpeg::Header::read(input, limits.icc_bytes_max)?;
+                limits.check_size(format, header.frame.width, header.frame.height)?;
+                return Ok(Self::Jpeg(Box::new(header)));
+            }
+            Format::Png => return Png::open(input, limits).map(Box::new).map(Self::Png),
+            Format::Gif => Box::new(GifDecoder::new(reader).map_err(fail)?),
+            Format::WebP => {
+                check_webp_is_whole(input)?;
+                Box::new(WebPDecoder::new(reader).map_err(fail)?)
+            }
+            Format::Bmp => Box::new(BmpDecoder::new(reader).map_err(fail)?),
+            Format::Tiff => Box::new(TiffDecoder::new(reader).map_err(fail)?),
+            Format::Heic | Format::Avif => {
+                return Still::open(input, format, limits).map(Box::new).map(Self::Heif);
+            }
+        };
+        let (width, height) = decoder.dimensions();
+        limits.check_size(format, width, height)?;
+        Ok(Self::Other(format, decoder))
     }
-    limits.check_bytes(input.len())?;
-    let format = sniff(input).ok_or_else(|| Error::Unknown(describe_unknown(input)))?;
-    let fail = |error| from_image(format, error);
-    let reader = Cursor::new(input);
-    let decoder: Box<dyn ImageDecoder + 'a> = match format {
-        Format::Jpeg => {
-            let header = jpeg::Header::read(input, limits.icc_bytes_max)?;
-            limits.check_size(format, header.frame.width, header.frame.height)?;
-            return Ok(Opened::Jpeg(header));
+
+    pub(crate) fn format(&self) -> Format {
+        match self {
+            Self::Jpeg(_) => Format::Jpeg,
+            Self::Png(_) => Format::Png,
+            Self::Heif(still) => still.format(),
+            Self::Other(format, _) => *format,
         }
-        Format::Png => return Png::open(input, limits).map(Box::new).map(Opened::Png),
-        Format::Gif => Box::new(GifDecoder::new(reader).map_err(fail)?),
-        Format::WebP => {
-            check_webp_is_whole(input)?;
-            Box::new(WebPDecoder::new(reader).map_err(fail)?)
+    }
+
+    /// About the most memory, in bytes, that preparing the picture takes beside the file itself.
+    pub(crate) fn memory_needed(&self, limits: &Limits) -> u64 {
+        /// What is made of the resized picture, a pixel.
+        const RESULT_BYTES_A_PIXEL: u64 = 16;
+        let target = |size, orientation| fit_lying(size, orientation, limits);
+        let (decoding, (width, height)) = match self {
+            Self::Jpeg(header) => {
+                let size = (header.frame.width, header.frame.height);
+                let target = target(size, header.orientation);
+                (jpeg::memory_needed(header, target), target)
+            }
+            Self::Png(png) => {
+                let target = target(png.size(), png.orientation());
+                (png.memory_needed(target), target)
+            }
+            Self::Heif(still) => (still.memory_needed(), target(still.size(), still.orientation())),
+            Self::Other(format, decoder) => {
+                let target = target(decoder.dimensions(), Orientation::NoTransforms);
+                (memory_of_other(*format, decoder.as_ref()), target)
+            }
+        };
+        decoding + u64::from(width) * u64::from(height) * RESULT_BYTES_A_PIXEL
+    }
+
+    /// Decodes `input`, of an animation its first frame, at least as large as the limits will let
+    /// it be shown.
+    pub(crate) fn decode(self, input: &[u8], limits: &Limits) -> Result<Decoded, Error> {
+        match self {
+            Self::Jpeg(header) => read_jpeg(input, &header, limits),
+            Self::Png(png) => read_png(*png, limits),
+            Self::Heif(still) => read_heif(&still, limits),
+            Self::Other(format, decoder) => read(input, format, decoder, limits),
         }
-        Format::Bmp => Box::new(BmpDecoder::new(reader).map_err(fail)?),
-        Format::Tiff => Box::new(TiffDecoder::new(reader).map_err(fail)?),
-        Format::Heic | Format::Avif => {
-            return Still::open(input, format, limits).map(Box::new).map(Opened::Heif);
+    }
+}
+
+fn memory_of_other(format: Format, decoder: &dyn ImageDecoder) -> u64 {
+    let pixels = decoder.total_bytes();
+    let colour = decoder.color_type();
+    let is_deep = colour.bytes_per_pixel() > colour.channel_count();
+    match format {
+        // The pixels are decoded in their place, strips on their way to it.
+        Format::Bmp => pixels,
+        Format::Tiff if !is_deep => pixels + pixels / 4,
+        // Besides, what the codec works on, a frame beside its canvas, or samples of 16 bits
+        // beside those of eight they become.
+        Format::Gif | Format::WebP | Format::Tiff => 2 * pixels,
+        Format::Jpeg | Format::Png | Format::Heic | Format::Avif => {
+            unreachable!("each has a reader of its own")
         }
-    };
-    let (width, height) = decoder.dimensions();
-    limits.check_size(format, width, height)?;
-    Ok(Opened::Other(format, decoder))
+    }
 }
 
 fn read_jpeg(input: &[u8], header: &jpeg::Header, limits: &Limits) -> Result<Decoded, Error> {
@@ -154,39 +184,47 @@ fn read(
 ) -> Result<Decoded, Error> {
     let (width, height) = decoder.dimensions();
     let fail = |error| from_image(format, error);
-    decoder.set_limits(bounds(limits)).map_err(fail)?;
+    decoder.set_limits(bounds(decoder.as_ref())).map_err(fail)?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let icc = decoder.icc_profile().unwrap_or_default();
     let profile = icc.and_then(|icc| Profile::read(&icc, limits.icc_bytes_max));
     let profile = profile.filter(|profile| !profile.is_of_inks());
-    let fast = if format == Format::WebP { decode_still_webp(input) } else { None };
-    let pixels = match fast {
-        Some(pixels) => pixels,
-        None => DynamicImage::from_decoder(decoder).map_err(fail)?,
+    let target = fit_lying((width, height), orientation, limits);
+    let fast = if format == Format::WebP { decode_still_webp(input, target) } else { None };
+    let picture = if let Some(picture) = fast {
+        picture
+    } else {
+        let pixels = DynamicImage::from_decoder(decoder).map_err(fail)?;
+        Picture::Pixels { pixels, field: None }
     };
-    let picture = Picture::Pixels { pixels, field: None };
     Ok(Decoded { picture, width, height, orientation, profile })
 }
 
 /// Decodes with libwebp, which is twice as fast; `None` for animations and for what is damaged,
 /// which the other decoder then names.
-fn decode_still_webp(input: &[u8]) -> Option<DynamicImage> {
+fn decode_still_webp(input: &[u8], target: (u32, u32)) -> Option<Picture> {
     let picture = webp::Decoder::new(input).decode()?;
-    let (width, height) = (picture.width(), picture.height());
-    let pixels = picture.to_vec();
-    if picture.is_alpha() {
-        RgbaImage::from_raw(width, height, pixels).map(DynamicImage::from)
-    } else {
-        RgbImage::from_raw(width, height, pixels).map(DynamicImage::from)
+    let size = (picture.width(), picture.height());
+    let samples = if picture.is_alpha() { 4 } else { 3 };
+    let side = squares::side(size, target);
+    if side == 1 {
+        let pixels = into_image(samples, size, picture.to_vec())?;
+        return Some(Picture::Pixels { pixels, field: None });
     }
+    let mut shrinking = Shrinking::new(samples, size, side)?;
+    for row in picture.chunks_exact(size.0 as usize * samples) {
+        shrinking.add(row);
+    }
+    shrinking.finish()
 }
 
-/// A second line of defence: what the decoders may allocate once the size has been accepted.
-fn bounds(limits: &Limits) -> image::Limits {
-    const BYTES_A_PIXEL_MAX: u64 = 8; // four samples of 16 bits
+/// A second line of defence: what a decoder may allocate once the size has been accepted.
+fn bounds(decoder: &dyn ImageDecoder) -> image::Limits {
+    /// For tables, and rows or tiles that are a little larger than the picture.
+    const SPARE: u64 = 16 << 20;
     let mut bounds = image::Limits::no_limits();
     // Twice, because an animation's canvas is kept beside its frame.
-    bounds.max_alloc = Some(limits.input_pixels_max.saturating_mul(2 * BYTES_A_PIXEL_MAX));
+    bounds.max_alloc = Some(2 * decoder.total_bytes() + SPARE);
     bounds
 }
 
@@ -207,7 +245,7 @@ fn from_image(format: Format, error: ImageError) -> Error {
     let reason = error.to_string();
     match error {
         ImageError::Unsupported(_) => Error::Unsupported { format, feature: reason },
-        ImageError::Limits(_) => Error::TooMuchMemory { format },
+        ImageError::Limits(_) => Error::OutOfProportion { format },
         ImageError::IoError(error) if error.kind() == ErrorKind::UnexpectedEof => {
             truncated(format, "it ends inside the picture data")
         }

@@ -29,9 +29,12 @@ pub enum Error {
     /// One side is longer than allowed.
     #[error("the picture is {width}×{height} pixels, more than the limit of {side_max} a side")]
     TooLongSide { width: u32, height: u32, side_max: u32 },
-    /// Decoding would take more memory than the pixel limit justifies.
+    /// Decoding would take more memory than all pictures together may.
+    #[error("decoding the {format} takes {} MB, more than the limit of {} MB", .bytes / 1_000_000, .bytes_max / 1_000_000)]
+    TooMuchMemory { format: Format, bytes: u64, bytes_max: u64 },
+    /// The file makes its decoder ask for more memory than a picture of its size can need.
     #[error("the {format} needs more memory than its size justifies")]
-    TooMuchMemory { format: Format },
+    OutOfProportion { format: Format },
     /// Not even the smallest rendering is within the output limit.
     #[error("the picture cannot be made to fit in {bytes_max} bytes")]
     CannotFit { bytes_max: usize },
@@ -48,6 +51,7 @@ impl Error {
             | Self::TooManyPixels { .. }
             | Self::TooLongSide { .. }
             | Self::TooMuchMemory { .. }
+            | Self::OutOfProportion { .. }
             | Self::CannotFit { .. } => "input.too_large",
         }
     }

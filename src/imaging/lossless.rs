@@ -3,22 +3,23 @@
 //! An upright JPEG or PNG in sRGB that fits keeps every bit of its coefficients or pixels; only
 //! the segments and chunks around them go: place, time, camera, comments, thumbnails, trailers.
 
-use crate::imaging::decode::Picture;
+use crate::imaging::decode::{Opened, Picture};
 use crate::imaging::encode::Encoded;
 use crate::imaging::png::{self, Png};
 use crate::imaging::profile::Profile;
-use crate::imaging::{Error, Format, Limits, Mime, jpeg, sniff};
+use crate::imaging::{Error, Limits, Mime, jpeg};
 use image::metadata::Orientation;
 
 /// The picture in `input` without its metadata, or `None` if it has to be made anew.
-pub(crate) fn pass(input: &[u8], limits: &Limits) -> Result<Option<Encoded>, Error> {
-    let passed = match sniff(input) {
-        Some(Format::Jpeg) => pass_jpeg(input, limits)?,
-        Some(Format::Png) => pass_png(input, limits)?,
-        Some(
-            Format::Gif | Format::WebP | Format::Bmp | Format::Tiff | Format::Heic | Format::Avif,
-        )
-        | None => None,
+pub(crate) fn pass(
+    input: &[u8],
+    opened: &Opened<'_>,
+    limits: &Limits,
+) -> Result<Option<Encoded>, Error> {
+    let passed = match opened {
+        Opened::Jpeg(header) => pass_jpeg(input, header, limits)?,
+        Opened::Png(png) => pass_png(input, png, limits)?,
+        Opened::Heif(_) | Opened::Other(..) => None,
     };
     Ok(passed.filter(|encoded| encoded.bytes.len() <= limits.bytes_max))
 }
@@ -27,10 +28,12 @@ fn is_srgb(icc: Option<&[u8]>, limits: &Limits) -> bool {
     icc.and_then(|icc| Profile::read(icc, limits.icc_bytes_max)).is_none()
 }
 
-fn pass_jpeg(input: &[u8], limits: &Limits) -> Result<Option<Encoded>, Error> {
-    let header = jpeg::Header::read(input, limits.icc_bytes_max)?;
+fn pass_jpeg(
+    input: &[u8],
+    header: &jpeg::Header,
+    limits: &Limits,
+) -> Result<Option<Encoded>, Error> {
     let (width, height) = (header.frame.width, header.frame.height);
-    limits.check_size(Format::Jpeg, width, height)?;
     let may_pass = limits.fit(width, height) == (width, height)
         && header.orientation == Orientation::NoTransforms
         && header.is_plain()
@@ -38,12 +41,11 @@ fn pass_jpeg(input: &[u8], limits: &Limits) -> Result<Option<Encoded>, Error> {
     if !may_pass {
         return Ok(None);
     }
-    jpeg::check(input, &header)?;
+    jpeg::check(input, header)?;
     Ok(Some(Encoded { bytes: jpeg::stripped(input)?, mime: Mime::Jpeg, width, height }))
 }
 
-fn pass_png(input: &[u8], limits: &Limits) -> Result<Option<Encoded>, Error> {
-    let png = Png::open(input, limits)?;
+fn pass_png(input: &[u8], png: &Png<'_>, limits: &Limits) -> Result<Option<Encoded>, Error> {
     let (width, height) = png.size();
     let may_pass = limits.fit(width, height) == (width, height)
         && !png.is_deep()
@@ -52,7 +54,8 @@ fn pass_png(input: &[u8], limits: &Limits) -> Result<Option<Encoded>, Error> {
     if !may_pass {
         return Ok(None);
     }
-    let Picture::Pixels { pixels, .. } = png.decode((width, height))? else { return Ok(None) };
+    let whole = Png::open(input, limits)?.decode((width, height))?;
+    let Picture::Pixels { pixels, .. } = whole else { return Ok(None) };
     let is_transparent = || pixels.to_rgba8().pixels().any(|pixel| pixel[3] < u8::MAX);
     if pixels.color().has_alpha() && !is_transparent() {
         return Ok(None);

@@ -26,6 +26,7 @@ mod png;
 mod profile;
 mod raster;
 mod resize;
+mod squares;
 #[cfg(test)]
 mod tests;
 
@@ -35,6 +36,7 @@ pub use format::{Format, sniff};
 pub use limits::Limits;
 pub use measure::{Measure, measure};
 
+use decode::Opened;
 use raster::Raster;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -94,12 +96,16 @@ impl std::fmt::Debug for Prepared {
 }
 
 /// Makes the picture in `input` fit to be sent, or says why it cannot be.
+///
+/// Blocks the thread while other pictures take all the memory that pictures may, so not for an
+/// async one.
 pub fn prepare(input: &[u8], limits: &Limits) -> Result<Prepared, Error> {
     guarded(input, || {
-        limits.check_bytes(input.len())?;
-        let encoded = match lossless::pass(input, limits)? {
+        let opened = Opened::read(input, limits)?;
+        let _room = budget::room(opened.format(), opened.memory_needed(limits))?;
+        let encoded = match lossless::pass(input, &opened, limits)? {
             Some(passed) => passed,
-            None => encode::encode(Raster::fitted(decode::decode(input, limits)?, limits), limits)?,
+            None => encode::encode(Raster::fitted(opened.decode(input, limits)?, limits), limits)?,
         };
         let sha256 = Sha256::digest(&encoded.bytes).into();
         Ok(Prepared {

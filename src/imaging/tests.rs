@@ -1,6 +1,6 @@
 //! Claims about whole pictures, checked on the committed files that `make_image_fixtures.py` made.
 
-use crate::imaging::decode::decode;
+use crate::imaging::decode::Opened;
 use crate::imaging::raster::Raster;
 use crate::imaging::{Error, Limits, Mime, Prepared, prepare};
 use image::{DynamicImage, ImageFormat, RgbImage, Rgba};
@@ -20,7 +20,8 @@ macro_rules! fixtures {
 /// Decoded, upright, not yet encoded again.
 fn upright(input: &[u8]) -> Raster {
     let limits = Limits::default();
-    Raster::fitted(decode(input, &limits).unwrap(), &limits)
+    let opened = Opened::read(input, &limits).unwrap();
+    Raster::fitted(opened.decode(input, &limits).unwrap(), &limits)
 }
 
 fn opaque(raster: Raster) -> RgbImage {

@@ -8,6 +8,7 @@ mod blobs;
 mod deploy;
 mod doctor;
 mod faults;
+mod imaging;
 mod cli_batches;
 mod cli_files;
 mod cli_inputs;

@@ -241,27 +241,119 @@ def rgb_profile(name):
         "adobe_rgb": [(0.60974, 0.31111, 0.01947), (0.20528, 0.62567, 0.06087), (0.14919, 0.06322, 0.74457)],
     }[name]
     gamma = 2.2
-    fixed = lambda value: struct.pack(">i", round(value * 65536))
-    xyz = lambda point: b"XYZ \0\0\0\0" + b"".join(map(fixed, point))
     curve = b"curv\0\0\0\0" + struct.pack(">IHH", 1, round(gamma * 256), 0)
+    tags = [(b"wtpt", xyz((0.9642, 1.0, 0.8249)))]
+    tags += [(sign, xyz(point)) for sign, point in zip([b"rXYZ", b"gXYZ", b"bXYZ"], primaries)]
+    tags += [(sign, curve) for sign in [b"rTRC", b"gTRC", b"bTRC"]]
+    return icc(b"RGB ", tags, name)
+
+
+def fixed(value):
+    return struct.pack(">i", round(value * 65536))
+
+
+def xyz(point):
+    return b"XYZ \0\0\0\0" + b"".join(map(fixed, point))
+
+
+def icc(space, tags, name="none"):
+    """A profile of a display, put together from its tags."""
     text = b"text\0\0\0\0none\0\0\0\0"
     title = b"desc\0\0\0\0" + struct.pack(">I", len(name) + 1) + name.encode() + b"\0" * 79
     title += b"\0" * (-len(title) % 4)
-    tags = [(b"desc", title), (b"cprt", text), (b"wtpt", xyz((0.9642, 1.0, 0.8249)))]
-    tags += [(sign, xyz(point)) for sign, point in zip([b"rXYZ", b"gXYZ", b"bXYZ"], primaries)]
-    tags += [(sign, curve) for sign in [b"rTRC", b"gTRC", b"bTRC"]]
+    tags = [(b"desc", title), (b"cprt", text), *tags]
     at, table, data = 128 + 4 + 12 * len(tags), b"", b""
     for sign, value in tags:
         table += sign + struct.pack(">II", at + len(data), len(value))
         data += value
-    header = struct.pack(">I4sI4s4s4s", at + len(data), b"\0" * 4, 0x02400000, b"mntr", b"RGB ", b"XYZ ")
+    header = struct.pack(">I4sI4s4s4s", at + len(data), b"\0" * 4, 0x02400000, b"mntr", space, b"XYZ ")
     header += struct.pack(">6H", 2026, 1, 1, 0, 0, 0) + b"acsp" + b"\0" * 28
     header += b"".join(map(fixed, (0.9642, 1.0, 0.8249))) + b"\0" * 48
     return header + struct.pack(">I", len(tags)) + table + data
 
 
+def inks(picture):
+    """Four inks as YCCK, which is brightness, two differences and black (Adobe's transform 2)."""
+    inverted = ImageOps.invert(picture)
+    black = Image.new("L", picture.size, 40)
+    # Pillow writes each ink inverted, as Adobe does; the transform is of what is written.
+    written = Image.merge("RGB", [ImageOps.invert(band) for band in inverted.split()])
+    planes = [ImageOps.invert(band) for band in written.convert("YCbCr").split()]
+    file = io.BytesIO()
+    Image.merge("CMYK", (*planes, black)).save(file, "JPEG", quality=95, subsampling=0)
+    raw = bytearray(file.getvalue())
+    raw[raw.index(b"Adobe") + 11] = 2
+    (OUT / "jpeg_ycck.jpg").write_bytes(bytes(raw))
+
+
+def grey_profile(gamma):
+    """Grey with a curve of its own (ICC.1, version 2)."""
+    curve = b"curv\0\0\0\0" + struct.pack(">IHH", 1, round(gamma * 256), 0)
+    return icc(b"GRAY", [(b"wtpt", xyz((0.9642, 1.0, 0.8249))), (b"kTRC", curve)])
+
+
+def grey_profiles(picture):
+    from PIL import ImageCms
+
+    grey = picture.convert("L")
+    # The same brightness in numbers of a linear curve: what was dark gets small numbers.
+    there = grey.point([round(255 * (((v / 255 + 0.055) / 1.055) ** 2.4 if v > 10 else v / 255 / 12.92))
+                        for v in range(256)])
+    save(there, "profile_grey_linear.png", icc_profile=grey_profile(1.0))
+    save(there, "profile_grey_linear.jpg", icc_profile=grey_profile(1.0), quality=95)
+
+
+def metadata(picture):
+    """Everything that cameras and editors leave beside a picture, in one file each."""
+    from PIL import ImageCms
+
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=90, icc_profile=srgb, exif=b"Exif\0\0" + place(), comment=b"SECRET comment")
+    raw = file.getvalue()
+    segment = lambda code, data: bytes([0xFF, code]) + struct.pack(">H", len(data) + 2) + data
+    extra = segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0<x>SECRET owner</x>")
+    extra += segment(0xED, b"Photoshop 3.0\0" + b"8BIM\x04\x04\0\0\0\0\0\x06SECRET")
+    extra += segment(0xE2, b"MPF\0II*\0\x08\0\0\0\0\0")
+    other = io.BytesIO()
+    picture.resize((16, 12)).save(other, "JPEG", comment=b"SECRET second picture")
+    (OUT / "jpeg_full_of_metadata.jpg").write_bytes(raw[:2] + extra + raw[2:] + other.getvalue())
+    save(picture, "whole.png", optimize=True, icc_profile=srgb)
+    whole = (OUT / "whole.png").read_bytes()
+    (OUT / "whole.png").unlink()
+    at = whole.index(b"IDAT") - 4
+    chunks = png_chunk(b"eXIf", place()) + png_chunk(b"tEXt", b"Author\0SECRET") + png_chunk(b"tIME", b"\x07\xea\1\1\0\0\0")
+    chunks += png_chunk(b"zTXt", b"Comment\0\0" + zlib.compress(b"SECRET")) + png_chunk(b"iTXt", b"XML\0\0\0\0\0SECRET")
+    late = png_chunk(b"tEXt", b"Software\0SECRET after the picture")
+    (OUT / "png_full_of_metadata.png").write_bytes(whole[:at] + chunks + whole[at:-12] + late + whole[-12:] + b"SECRET trailer")
+
+
+def place():
+    """An upright picture taken at a place: GPS latitude in a directory of its own."""
+    head = struct.pack("<H" "HHIHH" "HHII" "I", 2, 0x0112, 3, 1, 1, 0, 0x8825, 4, 1, 38, 0)
+    gps = struct.pack("<H" "HHI4s" "HHII" "I", 2, 1, 2, 2, b"N\0\0\0", 2, 5, 3, 68, 0)
+    return b"II*\0\x08\0\0\0" + head + gps + struct.pack("<6I", 48, 1, 51, 1, 30, 1) + b"SECRET place\0"
+
+
+def offset_webp():
+    """An animation whose first frame of 8x8 lies at (20, 10) on a canvas of 40x30."""
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8), (250, 20, 20)).save(file, "WEBP", lossless=True)
+    frame = file.getvalue()[12:]
+    three = lambda value: struct.pack("<I", value)[:3]
+    chunk = lambda kind, data: kind + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2)
+    anmf = lambda x, y: chunk(b"ANMF", three(x // 2) + three(y // 2) + three(7) + three(7) + three(100) + b"\2" + frame)
+    body = chunk(b"VP8X", b"\x12\0\0\0" + three(39) + three(29)) + chunk(b"ANIM", b"\0\0\0\0\0\0")
+    body += anmf(20, 10) + anmf(0, 0)
+    (OUT / "webp_frame_lies_at_its_offset.webp").write_bytes(b"RIFF" + struct.pack("<I", len(body) + 4) + b"WEBP" + body)
+
+
 picture = scene()
 save(picture, "reference.png", optimize=True)
+inks(picture)
+grey_profiles(picture)
+metadata(picture)
+offset_webp()
 jpegs(picture)
 pngs(picture)
 gifs(picture)

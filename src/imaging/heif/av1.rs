@@ -1,6 +1,6 @@
 //! One AV1 picture, by `re_rav1d`.
 
-use super::Colours;
+use crate::imaging::heif::colours::Colours;
 use crate::imaging::planar::Matrix;
 use crate::imaging::{Error, Format};
 use heic_rs::ChromaFormat;

@@ -1,23 +1,27 @@
 //! HEIC and AVIF: one container, two codecs.
 //!
 //! The container and HEVC are read by `heic-rs`, AV1 by `re_rav1d`, both in Rust and without a
-//! system library. Only its parsers and its decoder are taken from `heic-rs`: its conversion to
-//! RGB holds unlabelled pictures for BT.709 with a narrow range, while telephones and libheif mean
-//! BT.601 with the full range, which came out 30 dB from the truth. Planes are kept as planes here,
-//! so nothing is converted that need not be.
+//! system library. Only its parsers and its decoder are taken from `heic-rs`: its conversion to RGB
+//! holds pictures that the container does not label for BT.709 with a narrow range, whatever the
+//! codec's own headers say (see [`sps`]), which came out 30 dB from the truth. Planes are kept as
+//! planes here, so nothing is converted that need not be.
 
 mod av1;
+mod colours;
+mod sps;
+mod stack;
 
-use crate::imaging::buffer::Buffer;
 use crate::imaging::planar::{Matrix, Plane, Planes};
 use crate::imaging::{Error, Format, Limits};
+use colours::Colours;
 use heic_rs::context::Context;
 use heic_rs::ftyp::{Brand, FileType};
+use heic_rs::grid::{self, Grid};
 use heic_rs::hevc::{decode_still, probe};
 use heic_rs::props::ItemProps;
-use heic_rs::props::colr::{MatrixCoefficients, Nclx, Range};
-use heic_rs::{ChromaFormat, Error as HeifError, Mirror, Rotation, Transform, grid, transform};
+use heic_rs::{ChromaFormat, Error as HeifError, Mirror, Rotation, Transform, transform};
 use image::metadata::Orientation;
+use stack::Stack;
 
 /// A decoded picture of either codec, as `heic-rs` has it.
 use heic_rs::hevc::Frame;
@@ -31,6 +35,8 @@ pub(crate) struct Still<'a> {
     context: Context<'a>,
     item: u32,
     props: ItemProps<'a>,
+    /// Width and height of all that is coded.
+    coded: (u32, u32),
     /// The part of the coded picture that is shown: left, top, width, height.
     shown: (u32, u32, u32, u32),
 }
@@ -62,7 +68,25 @@ impl<'a> Still<'a> {
                 shown = transform::crop_rect(width, height, *crop).map_err(fail)?;
             }
         }
-        Ok(Self { format, context, item, props, shown })
+        Ok(Self { format, context, item, props, coded: (width, height), shown })
+    }
+
+    pub(crate) fn format(&self) -> Format {
+        self.format
+    }
+
+    /// About the most memory that [`Still::decode`] takes, in bytes.
+    pub(crate) fn memory_needed(&self) -> u64 {
+        /// Three planes, and while the picture is whole, of two bytes each what they are made of.
+        const TILED: u64 = 3;
+        const WHOLE: u64 = 3 + 2 * 3;
+        let bytes_a_pixel = if self.is_tiled() { TILED } else { WHOLE };
+        let (width, height) = self.coded;
+        u64::from(width) * u64::from(height) * bytes_a_pixel
+    }
+
+    fn is_tiled(&self) -> bool {
+        self.context.grid(self.item).is_ok_and(|grid| grid.is_some())
     }
 
     /// In pixels, before turning.
@@ -84,48 +108,71 @@ impl<'a> Still<'a> {
 
     /// Decodes at full size.
     pub(crate) fn decode(&self, limits: &Limits) -> Result<Planes, Error> {
-        let (frame, own) = self.frame(self.item, &self.props, limits)?;
-        let colours = self.props.nclx.map_or(own, Colours::from);
-        let components = colours.planes(&frame, self.shown);
-        let components = components.ok_or_else(|| self.corrupt("its planes"))?;
-        let matrix = colours.matrix;
+        let declared = self.props.nclx.map(Colours::from);
+        let meaning = |own| declared.unwrap_or(own);
+        let (components, matrix) = self.planes(self.item, &self.props, meaning, limits)?;
         let alpha = self.context.alpha_item(self.item).map_err(|error| self.fail(&error))?;
         let alpha = match alpha {
             None => None,
             Some(item) => {
                 let props = self.context.props(item).map_err(|error| self.fail(&error))?;
-                let (frame, own) = self.frame(item, &props, limits)?;
-                let colours =
-                    Colours { is_full_range: true, ..props.nclx.map_or(own, Colours::from) };
-                let planes = colours.planes(&frame, self.shown);
-                planes.ok_or_else(|| self.corrupt("its alpha plane"))?.into_iter().next()
+                let declared = props.nclx.map(Colours::from);
+                let meaning = |own| Colours { is_full_range: true, ..declared.unwrap_or(own) };
+                self.planes(item, &props, meaning, limits)?.0.into_iter().next()
             }
         };
         Ok(Planes { components, matrix, alpha })
     }
 
-    /// An item's picture, put together from its tiles where it has some, and what the codec's own
-    /// headers say about its colours.
-    fn frame(
+    /// The shown part of an item, put together from its tiles where it has some; `meaning` makes
+    /// of what the codec's own headers say about colours what is to be believed.
+    fn planes(
         &self,
         item: u32,
         props: &ItemProps<'_>,
+        meaning: impl Fn(Colours) -> Colours,
+        limits: &Limits,
+    ) -> Result<(Vec<Plane>, Matrix), Error> {
+        let lacking = || self.corrupt("its planes");
+        let Some((layout, tiles)) = self.context.grid(item).map_err(|error| self.fail(&error))?
+        else {
+            let (frame, own) = self.coded(item, props)?;
+            let colours = meaning(own);
+            let planes = colours.planes(&frame, self.shown).ok_or_else(lacking)?;
+            return Ok((planes, colours.matrix));
+        };
+        let mut whole = Stack::new(self.shown);
+        let mut matrix = Matrix::Bt601;
+        for row in tiles.chunks(layout.columns as usize) {
+            let (strip, own) = self.strip(&layout, row, whole.below, limits)?;
+            let colours = meaning(own);
+            matrix = colours.matrix;
+            whole.add(&strip, colours).ok_or_else(lacking)?;
+        }
+        if whole.is_complete() { Ok((whole.planes, matrix)) } else { Err(lacking()) }
+    }
+
+    /// A row of tiles side by side, of which `above` rows of the picture lie higher.
+    fn strip(
+        &self,
+        layout: &Grid,
+        tiles: &[u32],
+        above: u32,
         limits: &Limits,
     ) -> Result<(Frame, Colours), Error> {
-        let fail = |error: HeifError| self.fail(&error);
-        let Some((layout, tiles)) = self.context.grid(item).map_err(fail)? else {
-            return self.coded(item, props);
-        };
         let mut colours = Colours::default();
-        let mut frames = Vec::new();
-        for tile in tiles {
-            let props = self.context.props(tile).map_err(fail)?;
+        let mut frames: Vec<Frame> = Vec::with_capacity(tiles.len());
+        for &tile in tiles {
+            let props = self.context.props(tile).map_err(|error| self.fail(&error))?;
             let (frame, own) = self.coded(tile, &props)?;
             colours = own;
             frames.push(frame);
         }
-        let whole = grid::compose(&layout, &frames, limits.input_pixels_max).map_err(fail)?;
-        Ok((whole, colours))
+        let tall = frames.first().map_or(0, |frame| frame.height);
+        let output_height = layout.output_height.saturating_sub(above).min(tall);
+        let row = Grid { rows: 1, output_height, ..*layout };
+        let strip = grid::compose(&row, &frames, limits.input_pixels_max);
+        Ok((strip.map_err(|error| self.fail(&error))?, colours))
     }
 
     fn coded(&self, item: u32, props: &ItemProps<'_>) -> Result<(Frame, Colours), Error> {
@@ -146,7 +193,7 @@ impl<'a> Still<'a> {
                 return Err(Error::Unsupported { format: self.format, feature });
             }
             let frame = decode_still(&sets, &units).map_err(fail)?;
-            (frame, Colours::default())
+            (frame, sps::colours(&sets))
         };
         coded.0.validate().map_err(fail)?;
         Ok(coded)
@@ -158,117 +205,6 @@ impl<'a> Still<'a> {
 
     fn corrupt(&self, lacking: &str) -> Error {
         Error::Corrupt { format: self.format, reason: format!("{lacking} cannot be found") }
-    }
-}
-
-/// What the samples of a frame mean.
-#[derive(Debug, Clone, Copy)]
-struct Colours {
-    matrix: Matrix,
-    is_full_range: bool,
-}
-
-impl Default for Colours {
-    /// What telephones and libheif mean when they say nothing.
-    fn default() -> Self {
-        Self { matrix: Matrix::Bt601, is_full_range: true }
-    }
-}
-
-impl From<Nclx> for Colours {
-    fn from(nclx: Nclx) -> Self {
-        let matrix = match nclx.matrix {
-            MatrixCoefficients::Identity => Matrix::Identity,
-            MatrixCoefficients::Bt709 => Matrix::Bt709,
-            MatrixCoefficients::Bt2020Ncl => Matrix::Bt2020,
-            // The rest differ little, are hardly used, or say nothing.
-            _ => Matrix::Bt601,
-        };
-        Self { matrix, is_full_range: nclx.range == Range::Full }
-    }
-}
-
-impl Colours {
-    /// The shown part of a frame in planes of bytes with the full range; `None` if it is not there.
-    fn planes(self, frame: &Frame, shown: (u32, u32, u32, u32)) -> Option<Vec<Plane>> {
-        let (left, top, width, height) = shown;
-        let (across, down) = match frame.chroma {
-            ChromaFormat::Monochrome | ChromaFormat::Yuv444 => (1, 1),
-            ChromaFormat::Yuv422 => (2, 1),
-            ChromaFormat::Yuv420 => (2, 2),
-        };
-        let full = Part { left, top, width, height, stride: frame.y_stride };
-        let luma = self.table(frame.bit_depth, false);
-        let mut planes = vec![full.cut(&frame.y, &luma, (width.into(), height.into()))?];
-        if frame.chroma == ChromaFormat::Monochrome {
-            return Some(planes);
-        }
-        let half = Part {
-            left: left / across,
-            top: top / down,
-            width: width.div_ceil(across),
-            height: height.div_ceil(down),
-            stride: frame.c_stride,
-        };
-        let field = (f64::from(width) / f64::from(across), f64::from(height) / f64::from(down));
-        let chroma = self.table(frame.bit_depth, self.matrix != Matrix::Identity);
-        planes.push(half.cut(&frame.cb, &chroma, field)?);
-        planes.push(half.cut(&frame.cr, &chroma, field)?);
-        Some(planes)
-    }
-
-    /// For each value a sample can have the byte that means the same.
-    fn table(self, bit_depth: u8, is_difference: bool) -> Vec<u8> {
-        let depth = u32::from(bit_depth.clamp(8, 16));
-        let steps = f64::from(1_u32 << (depth - 8));
-        let (zero, reach) = match (self.is_full_range, is_difference) {
-            (true, false) => (0.0, f64::from((1_u32 << depth) - 1)),
-            (true, true) => (128.0 * steps, f64::from((1_u32 << depth) - 1)),
-            (false, false) => (16.0 * steps, 219.0 * steps),
-            (false, true) => (128.0 * steps, 224.0 * steps),
-        };
-        let middle = if is_difference { 128.0 } else { 0.0 };
-        (0..1_u32 << depth)
-            .map(|value| {
-                let level = (f64::from(value) - zero) / reach * 255.0 + middle;
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "clamped"
-                )]
-                let byte = (level.clamp(0.0, 255.0) + 0.5) as u8;
-                byte
-            })
-            .collect()
-    }
-}
-
-/// A rectangle in a plane.
-struct Part {
-    left: u32,
-    top: u32,
-    width: u32,
-    height: u32,
-    stride: u32,
-}
-
-impl Part {
-    fn cut(&self, samples: &[u16], table: &[u8], field: (f64, f64)) -> Option<Plane> {
-        let (left, width) = (self.left as usize, self.width as usize);
-        let mut buffer = Buffer::empty(width * self.height as usize);
-        let bytes = buffer.as_vec_mut();
-        let rows = samples.chunks(self.stride as usize).skip(self.top as usize);
-        for row in rows.take(self.height as usize) {
-            let shown = row.get(left..left + width)?;
-            // Above the largest value there is nothing; damaged data must not find it.
-            bytes.extend(
-                shown
-                    .iter()
-                    .map(|&sample| table.get(usize::from(sample)).copied().unwrap_or(u8::MAX)),
-            );
-        }
-        let is_whole = bytes.len() == width * self.height as usize;
-        is_whole.then_some(Plane { samples: buffer, width: self.width, height: self.height, field })
     }
 }
 
@@ -309,7 +245,7 @@ fn from_heif(format: Format, error: &HeifError) -> Error {
         HeifError::Truncated(_) => Error::Truncated { format, reason },
         HeifError::Unsupported(_) => Error::Unsupported { format, feature: reason },
         HeifError::PixelLimit { .. } | HeifError::BoxTooLarge { .. } => {
-            Error::TooMuchMemory { format }
+            Error::OutOfProportion { format }
         }
         _ => Error::Corrupt { format, reason },
     }
@@ -336,21 +272,5 @@ mod tests {
         check(&[turn(Rotation::Ccw270), mirror(Mirror::LeftRight)], O::Rotate90FlipH);
         check(&[mirror(Mirror::LeftRight), turn(Rotation::Ccw90)], O::Rotate90FlipH);
         check(&[mirror(Mirror::LeftRight), mirror(Mirror::TopBottom)], O::Rotate180);
-    }
-
-    #[test]
-    fn samples_of_any_range_become_bytes_of_the_full_range() {
-        let check = |bits: u8, is_full_range: bool, is_difference: bool, pairs: &[(usize, u8)]| {
-            let table = Colours { matrix: Matrix::Bt601, is_full_range }.table(bits, is_difference);
-            for &(sample, byte) in pairs {
-                assert_eq!(table[sample], byte, "{sample} of {bits} bits");
-            }
-        };
-        check(8, true, false, &[(0, 0), (77, 77), (255, 255)]);
-        check(8, true, true, &[(0, 0), (128, 128), (255, 255)]);
-        check(8, false, false, &[(0, 0), (16, 0), (235, 255), (255, 255)]);
-        check(8, false, true, &[(16, 1), (128, 128), (240, 255)]);
-        check(10, true, false, &[(0, 0), (512, 128), (1023, 255)]);
-        check(10, false, false, &[(64, 0), (940, 255)]);
     }
 }

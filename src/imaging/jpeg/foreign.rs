@@ -4,15 +4,28 @@
 //! in the tests. `image` 0.25.10 is not used: its zune-jpeg 0.5 turns baseline files with one scan
 //! a component into garbage, paints the missing part of a cut file grey, and says `Ok` to both.
 
+use crate::imaging::decode::Picture;
+use crate::imaging::jpeg::frame::Scale;
 use crate::imaging::jpeg::{corrupt, unsupported};
 use crate::imaging::profile::Profile;
 use crate::imaging::{Error, Format};
 use image::{DynamicImage, GrayImage, RgbImage};
 use jpeg_decoder::{Decoder, Error as DecoderError, PixelFormat};
 
-/// Decodes at full size; inks by their profile where there is one.
-pub(crate) fn decode(input: &[u8], profile: Option<&Profile>) -> Result<DynamicImage, Error> {
+/// Decodes a picture of `size` at `scale`; inks by their profile where there is one.
+pub(crate) fn decode(
+    input: &[u8],
+    size: (u32, u32),
+    scale: Scale,
+    profile: Option<&Profile>,
+) -> Result<Picture, Error> {
+    let side = scale.side() as u32;
+    let scaled = |full: u32| (full * side).div_ceil(8) as u16;
     let mut decoder = Decoder::new(input);
+    // It is content with one side that is long enough, and the short one of a strip always is.
+    let (width, height) =
+        if size.0 >= size.1 { (scaled(size.0), u16::MAX) } else { (u16::MAX, scaled(size.1)) };
+    decoder.scale(width, height).map_err(from_decoder)?;
     let pixels = decoder.decode().map_err(from_decoder)?;
     let info = decoder.info().ok_or_else(|| corrupt("it has no picture"))?;
     let (width, height) = (u32::from(info.width), u32::from(info.height));
@@ -27,7 +40,9 @@ pub(crate) fn decode(input: &[u8], profile: Option<&Profile>) -> Result<DynamicI
         }
         PixelFormat::L16 => return Err(unsupported("more than 8 bits a sample")),
     };
-    picture.ok_or_else(|| corrupt("its pixels are incomplete"))
+    let pixels = picture.ok_or_else(|| corrupt("its pixels are incomplete"))?;
+    let covered = |full: u32| f64::from(full * side) / 8.0;
+    Ok(Picture::Pixels { pixels, field: Some((covered(size.0), covered(size.1))) })
 }
 
 /// The ink of CMYK as light, the plain way: no profile, each ink takes away its own light.

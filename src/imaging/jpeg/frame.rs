@@ -146,6 +146,11 @@ impl Scale {
         (1..8).find(is_enough).map_or(Self::FULL, Self)
     }
 
+    /// The next larger of 1, 2, 4 and 8.
+    pub(crate) fn power_of_two(self) -> Self {
+        Self(self.0.next_power_of_two())
+    }
+
     pub(crate) fn side(self) -> usize {
         self.0
     }

@@ -14,6 +14,8 @@ pub(crate) struct Header {
     pub(crate) orientation: Orientation,
     /// The colour profile, put together from its parts.
     pub(crate) icc: Option<Vec<u8>>,
+    /// Length of the longest scan.
+    pub(crate) scan_bytes_max: usize,
     scans: usize,
 }
 
@@ -32,7 +34,7 @@ impl Header {
     pub(crate) fn read(input: &[u8], icc_bytes_max: usize) -> Result<Self, Error> {
         let mut frame = None;
         let mut orientation = None;
-        let mut scans = 0;
+        let (mut scans, mut scan_bytes_max) = (0, 0);
         let mut notes = Notes::default();
         for segment in segments(input) {
             let segment = segment?;
@@ -46,7 +48,10 @@ impl Header {
                 marker::SOS if segment.entropy.is_empty() => {
                     return Err(corrupt("one of its scans is empty"));
                 }
-                marker::SOS => scans += 1,
+                marker::SOS => {
+                    scans += 1;
+                    scan_bytes_max = scan_bytes_max.max(segment.entropy.len());
+                }
                 marker::APP1 => {
                     orientation = orientation.or_else(|| read_orientation(segment.payload));
                 }
@@ -62,6 +67,7 @@ impl Header {
             icc: notes.profile(icc_bytes_max),
             frame,
             orientation: orientation.unwrap_or(Orientation::NoTransforms),
+            scan_bytes_max,
             scans,
         })
     }

@@ -1,8 +1,8 @@
 //! JPEG, read by a decoder of our own that makes the picture smaller while it reads it.
 //!
 //! [`decoder`] reads what nearly every JPEG is: sequential or progressive Huffman coding, eight
-//! bits, grey or YCbCr, any sampling, one scan or several. The rest goes to [`foreign`], at full
-//! size. Either way the walk over the [`segments`] has seen the file to its end before.
+//! bits, grey or YCbCr, any sampling, one scan or several. The rest goes to [`foreign`]. Either way
+//! the walk over the [`segments`] has seen the file to its end before.
 
 #![expect(
     clippy::cast_possible_truncation,
@@ -55,8 +55,8 @@ pub(crate) fn decode(
     if header.colours == Colours::Other {
         // The other decoder takes what is missing for grey.
         check(input, header)?;
-        let pixels = foreign::decode(input, profile)?;
-        return Ok(Picture::Pixels { pixels, field: None });
+        let size = (header.frame.width, header.frame.height);
+        return foreign::decode(input, size, foreign_scale(header, target), profile);
     }
     let components = decoder::decode(input, &header.frame, &scales(header, target))?;
     Ok(Picture::Planes(Planes { components, matrix: Matrix::Bt601, alpha: None }))
@@ -66,12 +66,30 @@ pub(crate) fn decode(
 pub(crate) fn memory_needed(header: &Header, target: (u32, u32)) -> u64 {
     let frame = &header.frame;
     if header.colours == Colours::Other {
+        // Samples of each component, of all of them together, and what they are converted to.
         const SAMPLES_AND_PIXELS: u64 = 3;
+        let side = foreign_scale(header, target).side() as u64;
+        let scaled = SAMPLES_AND_PIXELS * side * side / 64;
+        let coefficients = if frame.is_progressive { 2 } else { 0 };
         let samples = u64::from(frame.width) * u64::from(frame.height);
-        return samples * frame.components.len() as u64 * SAMPLES_AND_PIXELS;
+        return samples * frame.components.len() as u64 * (scaled.max(1) + coefficients);
     }
+    // The scan without its stuffing, which is kept for the next one.
+    let scan = header.scan_bytes_max as u64;
     let channels = frame.components.iter().zip(scales(header, target));
-    channels.map(|(component, scale)| channel::memory_needed(component, frame, scale)).sum()
+    scan + channels
+        .map(|(component, scale)| channel::memory_needed(component, frame, scale))
+        .sum::<u64>()
+}
+
+/// The scale at which the other decoder is used; it has but four of them.
+fn foreign_scale(header: &Header, target: (u32, u32)) -> Scale {
+    let size = (header.frame.width, header.frame.height);
+    if target == size {
+        return Scale::FULL;
+    }
+    let [from, wanted] = [size, target].map(|(width, height)| (width.into(), height.into()));
+    Scale::at_least(from, (wanted.0 * OVERSIZE, wanted.1 * OVERSIZE)).power_of_two()
 }
 
 fn scales(header: &Header, target: (u32, u32)) -> Vec<Scale> {
@@ -98,7 +116,7 @@ pub(crate) fn check(input: &[u8], header: &Header) -> Result<(), Error> {
 /// The same picture, bit by bit, without comments and without application segments but the one
 /// that makes it a JFIF file.
 pub(crate) fn stripped(input: &[u8]) -> Result<Vec<u8>, Error> {
-    const JFIF: [u8; 20] = *b"\xFF\xD8\xFF\xE0\0\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0";
+    const JFIF: [u8; 20] = *b"\xFF\xD8\xFF\xE0\0\x10JFIF\0\x01\x02\0\0\x01\0\x01\0\0";
     let mut bytes = JFIF.to_vec();
     for segment in segments::segments(input) {
         let segment = segment?;

@@ -8,9 +8,9 @@ mod colour;
 
 pub use colour::ColourName;
 
-use crate::imaging::decode::decode;
+use crate::imaging::decode::Opened;
 use crate::imaging::raster::{Raster, swaps_sides};
-use crate::imaging::{Error, Limits, guarded};
+use crate::imaging::{Error, Limits, budget, guarded};
 use image::RgbaImage;
 
 /// Side of the square into which a picture is fitted before it is measured, in pixels.
@@ -94,7 +94,9 @@ pub fn measure(input: &[u8], limits: &Limits) -> Result<Measure, Error> {
 
 fn measure_fitted(input: &[u8], limits: &Limits) -> Result<Measure, Error> {
     let small = Limits { width_max: SIDE, height_max: SIDE, ..limits.clone() };
-    let decoded = decode(input, &small)?;
+    let opened = Opened::read(input, &small)?;
+    let _room = budget::room(opened.format(), opened.memory_needed(&small))?;
+    let decoded = opened.decode(input, &small)?;
     let (mut width, mut height) = (decoded.width, decoded.height);
     if swaps_sides(decoded.orientation) {
         (width, height) = (height, width);
