@@ -6,7 +6,7 @@ use crate::domain::event::EventKind;
 use crate::domain::job::{Job, StateName};
 use crate::domain::models::{ModelRef, Models};
 use crate::domain::spec::Spec;
-use crate::ledger::{BatchSummary, Filter, Result, Summary};
+use crate::ledger::{BatchSummary, Filter, Result, Summary, is_over};
 use crate::provider::price::Prices;
 use crate::watch::Facts;
 use crate::worker::store;
@@ -94,10 +94,10 @@ impl Lookout {
         let completed = events.iter().rev().filter(|event| event.event == EventKind::JobCompleted);
         let mut jobs: Vec<Job> = Vec::new();
         for event in completed.take(FINISHED_MAX as usize) {
-            let filter = Filter { job: Some(event.job.clone()), limit: 1, ..Filter::default() };
+            let filter = Filter::one(&event.job);
             jobs.extend(ledger.jobs(&filter).await?.into_iter().map(|row| row.job));
         }
-        for row in summary.batches.iter().filter(|row| is_open(row)) {
+        for row in summary.batches.iter().filter(|row| !is_over(row)) {
             let name = &row.batch.name;
             if of(row, StateName::Completed) > 0 && jobs.iter().all(|job| job.batch != *name) {
                 jobs.extend(self.page(name, StateName::Completed, FINISHED_MAX).await?);
@@ -110,7 +110,7 @@ impl Lookout {
         let mut unpriced = BTreeMap::new();
         for (place, row) in summary.batches.iter().enumerate() {
             let batch = &row.batch;
-            if batch.rehearsal || (place >= PRICED_MAX && !is_open(row)) {
+            if batch.rehearsal || (place >= PRICED_MAX && is_over(row)) {
                 continue;
             }
             if !self.unpriced.contains_key(&batch.spec) {
@@ -132,10 +132,6 @@ impl Lookout {
 
 fn of(row: &BatchSummary, state: StateName) -> u64 {
     row.states.get(&state).copied().unwrap_or_default()
-}
-
-fn is_open(row: &BatchSummary) -> bool {
-    StateName::ALL.into_iter().any(|state| !state.is_final() && of(row, state) > 0)
 }
 
 /// `provider/model` of every model whose price nobody knows.

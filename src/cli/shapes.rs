@@ -7,6 +7,7 @@ use crate::domain::event::{Event, EventKind};
 use crate::domain::job::{ATTEMPTS_MAX, CRASHES_MAX, Job, JobError, State, StateName};
 use crate::domain::retry;
 use crate::domain::spec::Spec;
+use crate::ledger::decide::batch_resource;
 use crate::ledger::{BatchSummary, Block, Rejected, Row, WorkerRow};
 use crate::watch::{BatchGlance, RunningJob};
 use serde::Serialize;
@@ -199,7 +200,7 @@ pub struct StatusBlock {
 
 impl StatusBatch {
     pub fn new(summary: &BatchSummary, glance: &BatchGlance, blocks: &[Block]) -> Self {
-        let own = format!("batch:{}", summary.batch.name);
+        let own = batch_resource(&summary.batch.name);
         let why = glance.why.iter().map(|reason| StatusReason {
             reason: reason.what.clone(),
             until: reason.until.map(time),

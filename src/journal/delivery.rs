@@ -139,7 +139,7 @@ impl Desk {
         if let Err(ledger::Error::Corrupt(_)) = &settled
             && self.is_forgotten(open).await?
         {
-            let filter = Filter { job: Some(open.job.clone()), limit: 1, ..Filter::default() };
+            let filter = Filter::one(&open.job);
             if self.ledger.jobs(&filter).await?.is_empty() {
                 return Ok(Delivered::Elsewhere);
             }

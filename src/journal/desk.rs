@@ -193,7 +193,7 @@ impl Desk {
         }
         let elsewhere = |record: &&Record| record.settle.is_none() && record.open.attempt != token;
         for Record { open, .. } in records.iter().filter(elsewhere) {
-            let filter = Filter { job: Some(open.job.clone()), limit: 1, ..Filter::default() };
+            let filter = Filter::one(&open.job);
             let rows = patiently(stop, || self.ledger.jobs(&filter)).await?;
             let lease = rows.first().and_then(|row| row.job.lease());
             if lease.is_some_and(|lease| lease.token == open.attempt) {

@@ -4,7 +4,7 @@ use crate::blobs;
 use crate::discussion::{Answer, Stop};
 use crate::domain::call::{Class, ImageRef, Open, Outcome, Record, Settle};
 use crate::domain::job::JobError;
-use crate::ledger::Settled;
+use crate::ledger::{Settled, decide};
 use crate::prompt::reading::Unreadable;
 use crate::provider::error::{Remedy, code, hint, remedy};
 use crate::provider::{Error, Image, Reply};
@@ -136,7 +136,7 @@ pub(super) fn stop_of(error: &Error, provider: &str) -> Stop {
         Remedy::TryAgain => Stop::Retry(job_error),
         Remedy::StopJob | Remedy::PerSeat => Stop::Die(job_error),
         Remedy::Wait | Remedy::StopProvider => Stop::Blocked {
-            resource: format!("provider:{provider}"),
+            resource: decide::provider_resource(provider),
             error: job_error,
             for_ms: block_of(error).map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
         },
@@ -151,7 +151,7 @@ pub(super) fn gone(error: &Error, provider: &str) -> Stop {
         hint: hint(error.class, provider),
     };
     let for_ms = u64::try_from(GONE_BLOCK.as_millis()).ok();
-    Stop::Blocked { resource: format!("provider:{provider}"), error, for_ms }
+    Stop::Blocked { resource: decide::provider_resource(provider), error, for_ms }
 }
 
 /// The same as the reason why its model is left alone; afterwards one request goes first.
@@ -173,7 +173,7 @@ pub(super) fn held(provider: &str, model: &str, wait: Duration) -> Stop {
         hint: "`tableround status` shows since when and why".to_owned(),
     };
     Stop::Blocked {
-        resource: format!("provider:{provider}"),
+        resource: decide::provider_resource(provider),
         error,
         for_ms: Some(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
     }

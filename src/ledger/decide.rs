@@ -5,14 +5,14 @@ use crate::domain::call::{Record, Settle};
 use crate::domain::cost::MicroUsd;
 use crate::domain::event::{Event, EventKind};
 use crate::domain::job::{Job, JobError, Priority, Progress, State, StateName};
+use crate::provider::services::KEY;
 use serde::{Deserialize, Serialize};
-
-/// Resources with this prefix must be among those a worker can serve.
-const KEY: &str = "key:";
 
 /// What the resource of a batch begins with.
 const BATCH: &str = "batch:";
 
+/// What the resource of a service begins with.
+const PROVIDER: &str = "provider:";
 /// What the resource of one model of one service begins with.
 const LANE: &str = "lane:";
 /// How long the others wait for the one request that tries whether a model answers again. After
@@ -35,6 +35,16 @@ pub fn batch_of(resource: &str) -> &str {
     resource.strip_prefix(BATCH).unwrap_or("")
 }
 
+/// The resource that stands for a service.
+pub fn provider_resource(provider: &str) -> String {
+    format!("{PROVIDER}{provider}")
+}
+
+/// Whether a block holds up the jobs of a batch: one on the batch itself, or on what it needs.
+pub fn holds_up(block: &Block, batch: &Batch) -> bool {
+    block.resource == batch_resource(&batch.name) || batch.resources.contains(&block.resource)
+}
+
 /// The resource that stands for one model of one service: a block on it holds up requests, on
 /// whatever machine, and no job.
 pub fn lane_resource(provider: &str, model: &str) -> String {
@@ -43,7 +53,7 @@ pub fn lane_resource(provider: &str, model: &str) -> String {
 
 /// Whether the resource is a model of a service that is given as `provider:NAME`.
 pub fn is_lane_of(resource: &str, provider: &str) -> bool {
-    let name = provider.strip_prefix("provider:");
+    let name = provider.strip_prefix(PROVIDER);
     let lane = resource.strip_prefix(LANE);
     let rest = name.zip(lane).and_then(|(name, lane)| lane.strip_prefix(name));
     rest.is_some_and(|rest| rest.starts_with('/'))

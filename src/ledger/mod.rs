@@ -228,6 +228,13 @@ pub struct Filter {
     pub limit: u32,
 }
 
+impl Filter {
+    /// The one row with this id.
+    pub fn one(job: impl Into<String>) -> Self {
+        Self { job: Some(job.into()), limit: 1, ..Self::default() }
+    }
+}
+
 /// What keeps a ledger from answering.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

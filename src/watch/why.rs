@@ -2,13 +2,10 @@
 
 use super::text::{clock, count};
 use crate::domain::job::StateName;
-use crate::ledger::decide::batch_resource;
-use crate::ledger::{BatchSummary, Block, Summary, WorkerRow};
+use crate::ledger::{BatchSummary, Block, Summary, WorkerRow, decide};
+use crate::provider::services::KEY;
 use crate::worker::LEASE;
 use std::time::Duration;
-
-/// What a key's resource begins with.
-const KEY: &str = "key:";
 
 /// One reason why jobs of a batch are not running.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,12 +58,9 @@ pub(super) fn silence(row: &WorkerRow, now: i64) -> Duration {
 }
 
 fn blocks<'a>(batch: &BatchSummary, summary: &'a Summary) -> impl Iterator<Item = &'a Block> {
-    let own = batch_resource(&batch.batch.name);
-    let mut blocks: Vec<&Block> = summary
-        .blocks
-        .iter()
-        .filter(|block| block.resource == own || batch.batch.resources.contains(&block.resource))
-        .collect();
+    let own = decide::batch_resource(&batch.batch.name);
+    let mut blocks: Vec<&Block> =
+        summary.blocks.iter().filter(|block| decide::holds_up(block, &batch.batch)).collect();
     // What a person did to this batch comes before what befell its services.
     blocks.sort_by_key(|block| block.resource != own);
     blocks.into_iter()

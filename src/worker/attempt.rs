@@ -12,7 +12,7 @@ use crate::domain::spec::{PictureLimits, Spec};
 use crate::failpoint;
 use crate::imaging;
 use crate::journal::{self, GaveUp, Headway, patiently};
-use crate::ledger::{Chore, Filter, NewBlock, decide};
+use crate::ledger::{Chore, Filter, NewBlock, decide, is_over};
 use crate::provider;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -345,7 +345,7 @@ async fn commit(worker: &Worker, job: &Job, change: Change) -> Option<Job> {
 /// got lost.
 async fn finished(worker: &Worker, job: &Job, change: &Change) -> Option<Job> {
     let Change::Finish { result, .. } = change else { return None };
-    let filter = Filter { job: Some(job.id.clone()), limit: 1, ..Filter::default() };
+    let filter = Filter::one(&job.id);
     let rows = worker.desk.ledger.jobs(&filter).await.ok()?;
     let after = rows.into_iter().next()?.job;
     matches!(&after.state, State::Completed { result: kept } if kept == result).then_some(after)
@@ -367,8 +367,7 @@ async fn write_files(worker: &Worker, job: &Job, exports: &Path) -> Result<(), B
     let summary = desk.ledger.summary(Some(&job.batch)).await?;
     let Some(batch) = summary.batches.first() else { return Ok(()) };
     collect::write_job(&desk.blobs, &frozen, collect::rows_of(batch), job, exports)?;
-    let over = batch.states.iter().all(|(state, count)| state.is_final() || *count == 0);
-    if over && worker.options.only.is_none() {
+    if is_over(batch) && worker.options.only.is_none() {
         collect::write_batch(&*desk.ledger, &desk.blobs, batch, exports, false).await?;
     }
     Ok(())
@@ -382,7 +381,7 @@ async fn watch_fails(worker: &Worker, job: &Job) {
     let Some(row) = summary.batches.first() else { return };
     let dead = row.states.get(&StateName::Dead).copied().unwrap_or_default();
     if is_too_many(limit, dead, row.states.values().sum()) {
-        let resource = format!("batch:{}", job.batch);
+        let resource = decide::batch_resource(&job.batch);
         let reason = format!(
             "budget.reached: {dead} jobs are dead, as many as --max-fails {limit} lets die \
              (`tableround resume {}` goes on)",

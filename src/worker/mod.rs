@@ -19,9 +19,9 @@ pub use self::shutdown::Shutdown;
 use self::attempt::Running;
 use self::store::Frozen;
 use crate::discussion::Stop;
-use crate::domain::job::{Job, StateName};
+use crate::domain::job::Job;
 use crate::journal::{Desk, GaveUp, Undelivered, patiently};
-use crate::ledger::{BatchSummary, Beat, Block, Error, Summary};
+use crate::ledger::{BatchSummary, Beat, Block, Error, Summary, decide, is_over};
 use crate::provider::services;
 use crate::queue::{Bell, Hands, Tickets, local};
 use std::collections::BTreeMap;
@@ -266,13 +266,8 @@ impl Worker {
 
     /// Whether a draining worker may end: nothing left, or nothing that comes free in time.
     fn nothing_left(&self, summary: &Summary) -> Option<Ended> {
-        let left = |batch: &&BatchSummary| {
-            StateName::ALL
-                .iter()
-                .filter(|state| !state.is_final())
-                .any(|state| batch.states.get(state).is_some_and(|count| *count > 0))
-        };
-        let pending: Vec<&BatchSummary> = summary.batches.iter().filter(left).collect();
+        let pending: Vec<&BatchSummary> =
+            summary.batches.iter().filter(|batch| !is_over(batch)).collect();
         if pending.is_empty() {
             return Some(Ended::Drained);
         }
@@ -281,10 +276,7 @@ impl Worker {
             block.until.is_none_or(|until| until > summary.now.saturating_add(patience))
         };
         let holding = |batch: &BatchSummary| -> Option<Vec<Block>> {
-            let own = format!("batch:{}", batch.batch.name);
-            let holds = |block: &&Block| {
-                block.resource == own || batch.batch.resources.contains(&block.resource)
-            };
+            let holds = |block: &&Block| decide::holds_up(block, &batch.batch);
             let missing = self.missing_keys(batch);
             let blocks: Vec<Block> = missing
                 .chain(summary.blocks.iter().filter(holds).filter(too_long).cloned())

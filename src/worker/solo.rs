@@ -166,7 +166,7 @@ fn tell(child: &Child) {
 
 /// Takes over how far the child came and keeps its lease; false: the job was taken away.
 async fn look(worker: &Worker, job: &Job, running: &Running) -> bool {
-    let filter = Filter { job: Some(job.id.clone()), limit: 1, ..Filter::default() };
+    let filter = Filter::one(&job.id);
     let Ok(rows) = worker.desk.ledger.jobs(&filter).await else { return true };
     let Some(now) = rows.into_iter().next().map(|row| row.job) else { return false };
     if now.lease().is_none_or(|lease| lease.token != running.token) {

@@ -25,7 +25,7 @@ pub async fn run(setting: &Setting, args: &AttemptArgs) -> Result<ExitCode, CliE
         leave_now();
     });
     let home = Home { carrier: None, ..setting.existing_home().await? };
-    let filter = Filter { job: Some(args.id.clone()), limit: 1, ..Filter::default() };
+    let filter = Filter::one(&args.id);
     let row = home.ledger.jobs(&filter).await?.into_iter().next();
     let Some(job) = row
         .map(|row| row.job)

@@ -18,7 +18,7 @@ use crate::domain::job::Priority;
 use crate::domain::models::{ModelRef, Models};
 use crate::domain::result::Picture;
 use crate::domain::spec::Spec;
-use crate::ledger::{Addition, Batch, Rejected};
+use crate::ledger::{Addition, Batch, Rejected, decide};
 use crate::provider::services;
 use crate::watch::took;
 use crate::worker::{pictures, store};
@@ -227,7 +227,7 @@ fn models(spec: &Spec) -> impl Iterator<Item = &ModelRef> {
 fn resources(spec: &Spec) -> Vec<String> {
     let mut resources = BTreeSet::new();
     for model in models(spec) {
-        resources.insert(format!("provider:{}", model.endpoint.provider));
+        resources.insert(decide::provider_resource(&model.endpoint.provider));
         resources.extend(model.endpoint.key_env.as_deref().map(services::requirement));
     }
     resources.into_iter().collect()

@@ -8,7 +8,7 @@ use crate::domain::call::Record;
 use crate::domain::job::{ATTEMPTS_MAX, CRASHES_MAX, Job, State};
 use crate::domain::retry::{self, ATTEMPT_DELAY_BASE, ATTEMPT_DELAY_MAX};
 use crate::domain::spec::Spec;
-use crate::ledger::{Block, Filter, Row, Scope, Summary};
+use crate::ledger::{Block, Filter, Row, Scope, Summary, decide};
 use crate::worker::store;
 use std::fmt::Write;
 
@@ -40,11 +40,7 @@ pub async fn list(home: &Home, mut filter: Filter, json: bool) -> Result<(), Cli
 /// The block that holds a row up, if any.
 fn block_of<'a>(row: &Row, summary: &'a Summary) -> Option<&'a Block> {
     let batch = summary.batches.iter().find(|batch| batch.batch.name == row.job.batch)?;
-    let own = format!("batch:{}", row.job.batch);
-    summary
-        .blocks
-        .iter()
-        .find(|block| block.resource == own || batch.batch.resources.contains(&block.resource))
+    summary.blocks.iter().find(|block| decide::holds_up(block, &batch.batch))
 }
 
 fn text_line(job: &JobLine) -> String {
@@ -73,7 +69,7 @@ pub async fn show(
     journal: bool,
     json: bool,
 ) -> Result<(), CliError> {
-    let filter = Filter { job: Some(job.to_owned()), limit: 1, ..Filter::default() };
+    let filter = Filter::one(job);
     let rows = home.ledger.jobs(&filter).await?;
     let row = rows.first().ok_or_else(|| CliError::no_such("job", job))?;
     let summary = home.ledger.summary(Some(&row.job.batch)).await?;

@@ -11,7 +11,7 @@ use crate::cli::session::Home;
 use crate::cli::setting::Setting;
 use crate::domain::event::{Event, EventKind};
 use crate::domain::job::Job;
-use crate::ledger::{self, BatchSummary, Filter, Summary};
+use crate::ledger::{self, Filter, Summary, is_over};
 use crate::watch::Departure;
 
 /// What is watched.
@@ -58,7 +58,7 @@ impl Target {
         if summary.batches.iter().any(|row| row.batch.name == name) {
             return Ok(Self { batch: Some(name.to_owned()), job: None });
         }
-        let filter = Filter { job: Some(name.to_owned()), limit: 1, ..Filter::default() };
+        let filter = Filter::one(name);
         let rows = home.ledger.jobs(&filter).await?;
         let row = rows.first().ok_or_else(|| CliError::no_such("batch or job", name))?;
         Ok(Self { batch: Some(row.job.batch.clone()), job: Some(row.job.id.clone()) })
@@ -75,14 +75,11 @@ impl Target {
 
     async fn is_done(&self, home: &Home, summary: &Summary) -> ledger::Result<bool> {
         if let Some(job) = &self.job {
-            let filter = Filter { job: Some(job.clone()), limit: 1, ..Filter::default() };
+            let filter = Filter::one(job);
             let rows = home.ledger.jobs(&filter).await?;
             return Ok(rows.iter().all(|row| row.job.state.name().is_final()));
         }
-        let pending = |row: &BatchSummary| {
-            row.states.iter().any(|(state, count)| !state.is_final() && *count > 0)
-        };
-        Ok(!summary.batches.iter().any(pending))
+        Ok(summary.batches.iter().all(is_over))
     }
 }
 
@@ -98,7 +95,7 @@ pub async fn departure(home: &Home, event: &Event) -> ledger::Result<Option<(Job
     if !left {
         return Ok(None);
     }
-    let filter = Filter { job: Some(event.job.clone()), limit: 1, ..Filter::default() };
+    let filter = Filter::one(&event.job);
     let rows = home.ledger.jobs(&filter).await?;
     Ok(rows.into_iter().next().and_then(|row| {
         let departure = Departure::of(&row.job, event.at)?;
