@@ -159,20 +159,19 @@ impl Desk {
     /// Tells everybody who works for this ledger that a model wants to be left alone.
     pub(super) async fn hold_lane(&self, open: &Open, reason: String, wait: Duration) {
         let for_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-        let lane = decide::lane_resource(&open.provider, &open.model_asked);
-        let block = NewBlock { reason, for_ms: Some(for_ms) };
-        let telling = self.ledger.block(&lane, Some(block));
-        if !matches!(tokio::time::timeout(TELL_MAX, telling).await, Ok(Ok(()))) {
-            tracing::debug!(lane, "the others were not told to leave it alone");
-        }
+        self.tell_of_lane(open, Some(NewBlock { reason, for_ms: Some(for_ms) })).await;
     }
 
     /// Tells everybody that a model answers again.
     pub(super) async fn free_lane(&self, open: &Open) {
+        self.tell_of_lane(open, None).await;
+    }
+
+    async fn tell_of_lane(&self, open: &Open, block: Option<NewBlock>) {
         let lane = decide::lane_resource(&open.provider, &open.model_asked);
-        let telling = self.ledger.block(&lane, None);
+        let telling = self.ledger.block(&lane, block);
         if !matches!(tokio::time::timeout(TELL_MAX, telling).await, Ok(Ok(()))) {
-            tracing::debug!(lane, "the others were not told that it answers again");
+            tracing::debug!(lane, "the others were not told whether to leave it alone");
         }
     }
 

@@ -191,7 +191,7 @@ impl<'a> Attempt<'a> {
             .desk
             .services
             .client(&model.endpoint)
-            .map_err(|error| settling::stop_of(&error, &model.endpoint.provider))?;
+            .map_err(|error| settling::stop_of(&error, &model.endpoint.provider, false))?;
         let lane = format!("{}/{}", model.endpoint.provider, model.model);
         let permit = tokio::select! {
             permit = self.desk.gate.permit(&lane) => permit,
@@ -229,10 +229,11 @@ impl<'a> Attempt<'a> {
             }
             Remedy::PerSeat | Remedy::StopJob | Remedy::StopProvider => None,
         });
-        if is_gone && delay.is_none() {
-            self.desk.hold_lane(&open, settling::gone_reason(&result), settling::GONE_BLOCK).await;
-        } else {
-            self.tell_lane(&open, opened == Opened::Probe, &result, delay.is_some()).await;
+        // What a reply says about its model concerns everybody who asks it, on whatever machine.
+        if let Some((reason, wait)) = settling::pause_of(&result, delay.is_some(), is_gone) {
+            self.desk.hold_lane(&open, reason, wait).await;
+        } else if opened == Opened::Probe && settling::answers(&result) {
+            self.desk.free_lane(&open).await;
         }
         let settle = settle_of(&result, &read, delay.is_some(), ms);
         let record = self.settle(open, settle, settling::images_of(&result)).await?;
@@ -241,8 +242,7 @@ impl<'a> Attempt<'a> {
         }
         match (delay, result) {
             (Some(delay), _) => Ok(Ending::Again(delay)),
-            (None, Err(error)) if is_gone => Err(settling::gone(&error, &model.endpoint.provider)),
-            (None, Err(error)) => Err(settling::stop_of(&error, &model.endpoint.provider)),
+            (None, Err(error)) => Err(settling::stop_of(&error, &model.endpoint.provider, is_gone)),
             (None, Ok(_)) => Err(Stop::internal("an answer did not close its question")),
         }
     }
@@ -259,21 +259,6 @@ impl<'a> Attempt<'a> {
             Settled::First => Record { open, opened_at: 0, settle: Some(settle), duplicate: false },
             Settled::Duplicate(first) => *first,
         })
-    }
-
-    /// What a reply says about its model concerns everybody who asks it, on whatever machine.
-    async fn tell_lane(
-        &self,
-        open: &Open,
-        probed: bool,
-        result: &Result<provider::Reply, provider::Error>,
-        again: bool,
-    ) {
-        match settling::pause_of(result, again) {
-            Some((reason, wait)) => self.desk.hold_lane(open, reason, wait).await,
-            None if probed && settling::answers(result) => self.desk.free_lane(open).await,
-            None => {}
-        }
     }
 
     /// Somebody was told to leave the model alone: nobody here asks it meanwhile.

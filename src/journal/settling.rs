@@ -14,7 +14,7 @@ use std::time::Duration;
 /// How long a service that stays busy is left alone when it does not say.
 const BUSY_BLOCK: Duration = Duration::from_secs(30);
 /// How long a service that is gone is left alone before one request looks again.
-pub(super) const GONE_BLOCK: Duration = Duration::from_secs(20);
+const GONE_BLOCK: Duration = Duration::from_secs(20);
 /// How long a service whose quota is used up is left alone when it does not say.
 const QUOTA_BLOCK: Duration = Duration::from_hours(1);
 
@@ -118,46 +118,32 @@ pub(super) fn images_of(result: &Result<Reply, Error>) -> Vec<Bytes> {
 
 /// How long a model should be left alone after this request, and why. One that does not say how
 /// long, and is not asked `again` here, is left alone as long as its whole service.
-pub(super) fn pause_of(result: &Result<Reply, Error>, again: bool) -> Option<(String, Duration)> {
+pub(super) fn pause_of(
+    result: &Result<Reply, Error>,
+    again: bool,
+    is_gone: bool,
+) -> Option<(String, Duration)> {
     let error = result.as_ref().err()?;
     let told = error.resets_in.or(error.retry_after).filter(|wait| !wait.is_zero());
-    let wait = told.or_else(|| block_of(error).filter(|_| !again))?;
+    let wait = told.or_else(|| block_of(error, is_gone).filter(|_| !again))?;
     Some((format!("{}: {}", code(error.class), error.message), wait))
 }
 
-/// What an error that no further try mends means for the attempt.
-pub(super) fn stop_of(error: &Error, provider: &str) -> Stop {
+/// What an error that no further try mends means for the attempt. `is_gone`: the service was there
+/// before, and nobody is there now; jobs wait for it, and none is charged.
+pub(super) fn stop_of(error: &Error, provider: &str, is_gone: bool) -> Stop {
     let job_error = JobError {
         code: code(error.class).to_owned(),
         message: error.message.clone(),
         hint: hint(error.class, provider),
     };
     match remedy(error.class) {
-        Remedy::TryAgain => Stop::Retry(job_error),
+        Remedy::TryAgain if !is_gone => Stop::Retry(job_error),
         Remedy::StopJob | Remedy::PerSeat => Stop::Die(job_error),
-        Remedy::Wait | Remedy::StopProvider => Stop::Blocked {
-            resource: decide::provider_resource(provider),
-            error: job_error,
-            for_ms: block_of(error).map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
-        },
+        Remedy::TryAgain | Remedy::Wait | Remedy::StopProvider => {
+            leave_alone(provider, job_error, block_of(error, is_gone))
+        }
     }
-}
-
-/// A service that was there and is gone: its jobs wait, and none is charged for it.
-pub(super) fn gone(error: &Error, provider: &str) -> Stop {
-    let error = JobError {
-        code: code(error.class).to_owned(),
-        message: error.message.clone(),
-        hint: hint(error.class, provider),
-    };
-    let for_ms = u64::try_from(GONE_BLOCK.as_millis()).ok();
-    Stop::Blocked { resource: decide::provider_resource(provider), error, for_ms }
-}
-
-/// The same as the reason why its model is left alone; afterwards one request goes first.
-pub(super) fn gone_reason(result: &Result<Reply, Error>) -> String {
-    let error = result.as_ref().err();
-    error.map_or_else(String::new, |error| format!("{}: {}", code(error.class), error.message))
 }
 
 /// Whether the service is there again: even a refusal is an answer.
@@ -172,17 +158,20 @@ pub(super) fn held(provider: &str, model: &str, wait: Duration) -> Stop {
         message: format!("{model} is left alone for {} s, as it asked", wait.as_secs()),
         hint: "`tableround status` shows since when and why".to_owned(),
     };
-    Stop::Blocked {
-        resource: decide::provider_resource(provider),
-        error,
-        for_ms: Some(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
-    }
+    leave_alone(provider, error, Some(wait))
+}
+
+/// Nobody asks the service for so long; none: until somebody lifts the block.
+fn leave_alone(provider: &str, error: JobError, wait: Option<Duration>) -> Stop {
+    let for_ms = wait.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+    Stop::Blocked { resource: decide::provider_resource(provider), error, for_ms }
 }
 
 /// How long a service is left alone; none: until somebody lifts the block.
-fn block_of(error: &Error) -> Option<Duration> {
+fn block_of(error: &Error, is_gone: bool) -> Option<Duration> {
     let asked = error.resets_in.or(error.retry_after);
     match error.class {
+        Class::Transient if is_gone => Some(GONE_BLOCK),
         Class::RateLimited => Some(asked.unwrap_or(BUSY_BLOCK)),
         Class::QuotaExhausted => Some(asked.unwrap_or(QUOTA_BLOCK)),
         Class::AuthRejected

@@ -18,8 +18,8 @@ const EVENTS_PAGE: usize = 1000;
 pub(super) async fn beat(worker: Arc<Worker>) {
     loop {
         // What a dead neighbour has left in the spool counts before its jobs are free.
-        let buried = match worker.empty_spool().await {
-            Ok(()) => worker.bury_the_dead().await,
+        let buried = match worker.desk.empty_spool().await {
+            Ok(_) => worker.bury_the_dead().await,
             Err(undelivered) => {
                 tracing::debug!(error = %undelivered, "the spool is not empty yet");
                 Ok(0)

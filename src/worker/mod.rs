@@ -20,7 +20,7 @@ use self::attempt::Running;
 use self::store::Frozen;
 use crate::discussion::Stop;
 use crate::domain::job::Job;
-use crate::journal::{Desk, GaveUp, Undelivered, patiently};
+use crate::journal::{Desk, GaveUp, patiently};
 use crate::ledger::{BatchSummary, Beat, Block, Error, Summary, decide, is_over};
 use crate::provider::services;
 use crate::queue::{Bell, Hands, Tickets, local};
@@ -169,11 +169,6 @@ impl Worker {
             Err(GaveUp::Stopped) => Ok(ControlFlow::Break(())),
             Err(GaveUp::For(error)) => Err(error),
         }
-    }
-
-    /// What waits in the spool is brought to the ledger.
-    async fn empty_spool(&self) -> Result<(), Undelivered> {
-        self.desk.empty_spool().await.map(drop)
     }
 
     async fn say_goodbye(&self) {

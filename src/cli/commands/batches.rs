@@ -1,12 +1,12 @@
 //! `pause`, `resume`, `cancel`, `jobs retry`, `jobs cancel`, `workers`.
 
+use super::run::Limits;
 use crate::cli::errors::CliError;
 use crate::cli::session::Home;
 use crate::cli::setting::Setting;
 use crate::cli::shapes::{self, StatusWorker};
 use crate::cli::stdout;
 use crate::cli::words::counted;
-use crate::domain::cost::MicroUsd;
 use crate::domain::job::{Change, StateName};
 use crate::ledger::decide::batch_resource;
 use crate::ledger::{Addition, Batch, Filter, NewBlock, decide};
@@ -44,21 +44,16 @@ pub async fn lift_all(home: &Home, batch: &str) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Gives a known batch new limits and lifts what the old ones had stopped; a pause stays.
-pub async fn limit(
-    home: &Home,
-    batch: &str,
-    max_cost: Option<MicroUsd>,
-    max_fails: Option<String>,
-) -> Result<(), CliError> {
-    let row = super::summary::batch_of(home, batch).await?;
+/// Gives a known batch new limits; what is not said stays. What the old ones had stopped is to be
+/// lifted afterwards.
+pub async fn limit(home: &Home, batch: Batch, limits: Limits) -> Result<(), CliError> {
     let wanted = Batch {
-        max_cost: max_cost.or(row.batch.max_cost),
-        max_fails: max_fails.or(row.batch.max_fails.clone()),
-        ..row.batch
+        max_cost: limits.max_cost.or(batch.max_cost),
+        max_fails: limits.max_fails.or(batch.max_fails),
+        ..batch
     };
     home.ledger.add(&wanted, Addition::default()).await?;
-    lift_budget(home, batch).await
+    Ok(())
 }
 
 /// Lifts the block that a batch's old limits had set.
