@@ -6,6 +6,7 @@ use redis::aio::{ConnectionManager, ConnectionManagerConfig, PubSub};
 use redis::io::tcp::TcpSettings;
 use redis::io::tcp::socket2::TcpKeepalive;
 use redis::{Client, Connection, IntoConnectionInfo, RedisError, TlsCertificates};
+use std::collections::HashMap;
 use std::time::Duration;
 
 /// A server that does not take a connection by then is away.
@@ -100,6 +101,11 @@ impl Server {
         };
         tokio::time::timeout(CONNECT_MAX, connecting).await.map_err(std::io::Error::from)?
     }
+}
+
+/// The facts in an answer to `INFO`, by name.
+pub fn facts(info: &str) -> HashMap<&str, &str> {
+    info.lines().filter_map(|line| line.trim_end().split_once(':')).collect()
 }
 
 /// How a connection finds out that nobody is at its other end.

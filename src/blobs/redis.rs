@@ -64,9 +64,7 @@ impl Redis {
         if is_there {
             return Ok(name);
         }
-        let mut random = [0; 8];
-        getrandom::fill(&mut random).map_err(|error| self.failure("write", error.into()))?;
-        let upload = format!("{}upload:{}", self.prefix, hex::encode(random));
+        let upload = format!("{}upload:{}", self.prefix, self.random("write")?);
         let length = bytes.len() as u64;
         let outcome = self.call("write", |connection| {
             send(connection, &upload, bytes)?;
@@ -118,9 +116,7 @@ impl Redis {
 
     /// No sweep begins while it is held.
     pub(super) fn hold(self: &Arc<Self>) -> Result<Holding> {
-        let mut random = [0; 8];
-        getrandom::fill(&mut random).map_err(|error| self.failure("hold", error.into()))?;
-        let id = hex::encode(random);
+        let id = self.random("hold")?;
         self.call("hold", |connection| {
             let now = now(connection)?;
             ::redis::cmd("ZADD").arg(self.holds()).arg(now).arg(&id).query::<()>(connection)
@@ -161,6 +157,13 @@ impl Redis {
         let of_cap =
             Room { bytes: cap_bytes.saturating_sub(used), limit: Limit::Cap { cap_bytes } };
         Ok(Room::of_memory(&memory).into_iter().fold(of_cap, Room::smaller))
+    }
+
+    /// A name that nobody else has.
+    fn random(&self, doing: &'static str) -> Result<String> {
+        let mut random = [0; 8];
+        getrandom::fill(&mut random).map_err(|error| self.failure(doing, error.into()))?;
+        Ok(hex::encode(random))
     }
 
     fn blob(&self, name: &str) -> String {

@@ -1,5 +1,6 @@
 //! How much more a home of blobs can take, and what says so.
 
+use crate::redis_server;
 use std::fmt;
 
 /// Of the memory that a server has left, pictures get nine tenths: jobs, journals and the server's
@@ -26,10 +27,8 @@ pub enum Limit {
 impl Room {
     /// What a server's `INFO memory` leaves; none where it has no limit.
     pub(super) fn of_memory(info: &str) -> Option<Self> {
-        let number = |name: &str| {
-            let lines = info.lines().filter_map(|line| line.trim_end().split_once(':'));
-            lines.filter(|(key, _)| *key == name).find_map(|(_, value)| value.parse::<u64>().ok())
-        };
+        let facts = redis_server::facts(info);
+        let number = |name: &str| facts.get(name)?.parse::<u64>().ok();
         let memory_bytes_max = number("maxmemory").filter(|max| *max > 0)?;
         let free = memory_bytes_max.saturating_sub(number("used_memory")?);
         let bytes = free / SHARE.1 * SHARE.0;

@@ -365,7 +365,6 @@ pub struct RetryPolicy {
 
 impl RetryPolicy {
     pub fn of(job: &Job) -> Self {
-        let ms = |delay: Duration| u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
         let next = job.attempts + 1;
         let goes_on = !job.state.name().is_final() && next < ATTEMPTS_MAX;
         Self {

@@ -98,7 +98,7 @@ impl Glance {
 
     /// Whether something is left to do.
     pub fn is_busy(&self) -> bool {
-        self.batches.iter().any(|batch| batch.sight.ended() < batch.sight.total)
+        self.batches.iter().any(|batch| batch.sight.is_open())
     }
 }
 
@@ -112,7 +112,7 @@ impl BatchGlance {
         let running = mine(&facts.running);
         let retry_at = mine(&facts.waiting).iter().filter_map(due).min();
         let why = reasons(batch, summary, retry_at);
-        let held = why.iter().any(|reason| reason.holds_all);
+        let held = holds_all(&why);
         let unpriced = facts.unpriced.get(name).cloned().unwrap_or_default();
         let sight = Sight {
             cost_unknown: !unpriced.is_empty() && batch.calls > 0,
@@ -139,10 +139,14 @@ impl BatchGlance {
         }
     }
 
-    /// The worker's part of what runs.
-    pub fn running_on<'a>(&'a self, worker: &'a str) -> impl Iterator<Item = &'a RunningJob> {
-        self.sight.running.iter().filter(move |job| job.worker == worker)
+    /// Whether no job of it begins before a reason is over.
+    pub fn is_held(&self) -> bool {
+        holds_all(&self.why)
     }
+}
+
+fn holds_all(reasons: &[Reason]) -> bool {
+    reasons.iter().any(|reason| reason.holds_all)
 }
 
 /// When a job that failed is tried again.

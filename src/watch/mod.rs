@@ -34,7 +34,7 @@ pub use screen::{Above, Screen, Surface};
 pub use sight::{Departure, Fate, Hold, RunningJob, Sight, file_name};
 pub use speech::Speech;
 pub use text::{clock, count, money, one_line, pace, took};
-pub use why::{Reason, live_workers, reasons};
+pub use why::Reason;
 pub use words::{Spoken, Words};
 
 use crate::domain::event::Event;

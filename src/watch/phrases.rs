@@ -136,8 +136,7 @@ pub fn spending(batch: &BatchGlance) -> String {
     if !batch.unpriced.is_empty() {
         parts.push(format!("no price for {}", batch.unpriced.join(", ")));
     }
-    let going_on = sight.ended() < sight.total;
-    if let Some(all) = batch.projected.filter(|all| going_on && all.0 > 0) {
+    if let Some(all) = batch.projected.filter(|all| sight.is_open() && all.0 > 0) {
         let about = if batch.unpriced.is_empty() { "about" } else { "more than" };
         parts.push(format!("{about} {all} USD in all"));
     }

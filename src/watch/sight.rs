@@ -78,6 +78,11 @@ impl Sight {
         self.done + self.dead + self.cancelled
     }
 
+    /// Whether something may still happen to one of its jobs.
+    pub fn is_open(&self) -> bool {
+        self.ended() < self.total
+    }
+
     /// Jobs that are neither ended nor being worked on.
     pub fn pending(&self) -> u64 {
         self.total.saturating_sub(self.ended() + self.running.len() as u64)

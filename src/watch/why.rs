@@ -1,5 +1,6 @@
 //! Why jobs are not running, and the way out of it.
 
+use super::sight::between;
 use super::text::{clock, count};
 use crate::domain::job::StateName;
 use crate::ledger::{BatchSummary, Block, Summary, WorkerRow, decide};
@@ -20,7 +21,11 @@ pub struct Reason {
 
 /// Why the jobs of a batch that do not run do not: what holds all of them first. `retry_at`: when
 /// the next failed job is tried again, in ledger time.
-pub fn reasons(batch: &BatchSummary, summary: &Summary, retry_at: Option<i64>) -> Vec<Reason> {
+pub(super) fn reasons(
+    batch: &BatchSummary,
+    summary: &Summary,
+    retry_at: Option<i64>,
+) -> Vec<Reason> {
     let of = |state| batch.states.get(&state).copied().unwrap_or_default();
     let (queued, waiting) = (of(StateName::Queued), of(StateName::Waiting));
     if queued + waiting == 0 {
@@ -43,7 +48,7 @@ pub fn reasons(batch: &BatchSummary, summary: &Summary, retry_at: Option<i64>) -
 }
 
 /// Workers that were heard of within a lease.
-pub fn live_workers(summary: &Summary) -> Vec<&WorkerRow> {
+pub(super) fn live_workers(summary: &Summary) -> Vec<&WorkerRow> {
     summary.workers.iter().filter(|row| !is_lost(row, summary.now)).collect()
 }
 
@@ -54,7 +59,7 @@ pub(super) fn is_lost(row: &WorkerRow, now: i64) -> bool {
 
 /// Since a worker was heard of last.
 pub(super) fn silence(row: &WorkerRow, now: i64) -> Duration {
-    Duration::from_millis(now.saturating_sub(row.last_beat).try_into().unwrap_or(0))
+    between(row.last_beat, now)
 }
 
 fn blocks<'a>(batch: &BatchSummary, summary: &'a Summary) -> impl Iterator<Item = &'a Block> {

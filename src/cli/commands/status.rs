@@ -110,15 +110,14 @@ fn describe(text: &mut String, batch: &BatchSummary, seen: &BatchGlance) {
 
 /// `3.1 jobs/min, eta 2m10s`; nothing once all is done.
 fn ahead(seen: &BatchGlance) -> Option<String> {
-    if seen.sight.ended() == seen.sight.total {
+    if !seen.sight.is_open() {
         return None;
     }
     let rate = seen.per_minute.map(watch::pace);
     // What is held ends when somebody lifts it; why is told below.
-    let held = seen.why.iter().any(|reason| reason.holds_all);
     let eta = match seen.eta {
         Some(left) => Some(format!("eta {}", clock(left))),
-        None if held => None,
+        None if seen.is_held() => None,
         None => Some("eta not known yet".to_owned()),
     };
     let parts: Vec<String> = rate.into_iter().chain(eta).collect();

@@ -8,6 +8,9 @@ use crate::ledger::fold::{Archive, Entry};
 use crate::ledger::{Result, codec};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Scopes asked about at once.
+const PAGE: usize = 500;
+
 /// Folds what was asked on behalf of a job, if it is over.
 pub(super) async fn fold(link: &Link, archive: &Archive, job: &str) -> Result<Option<Vec<String>>> {
     if !archive.is_there() || !are_over(link, &[job.to_owned()]).await? {
@@ -38,10 +41,7 @@ pub(super) async fn objects_of(link: &Link, scopes: &[String]) -> Result<Vec<Str
 
 /// The objects that hold what the jobs of a batch asked for themselves.
 pub(super) async fn objects_of_batch(link: &Link, batch: &str) -> Result<Vec<String>> {
-    let mut pipeline = redis::pipe();
-    pipeline.cmd("SMEMBERS").arg(link.keys.askers(batch));
-    let (askers,): (Vec<String>,) = link.ask(&pipeline).await?;
-    objects_of(link, &askers).await
+    objects_of(link, &link.members(&link.keys.askers(batch)).await?).await
 }
 
 /// All objects that hold something: those of jobs, of what they share, and of what was left behind.
@@ -53,9 +53,7 @@ pub(super) async fn objects_in_use(link: &Link) -> Result<Vec<String>> {
     let (batches, strays): (Vec<String>, Vec<String>) = link.ask(&pipeline).await?;
     let mut objects = objects_of(link, &strays).await?;
     for batch in batches {
-        let mut pipeline = redis::pipe();
-        pipeline.cmd("SMEMBERS").arg(keys.askers(&batch));
-        let (askers,): (Vec<String>,) = link.ask(&pipeline).await?;
+        let askers = link.members(&keys.askers(&batch)).await?;
         let mut scopes = BTreeSet::new();
         for job in &askers {
             scopes.extend(scopes_elsewhere(link, job).await?);
@@ -66,14 +64,9 @@ pub(super) async fn objects_in_use(link: &Link) -> Result<Vec<String>> {
     Ok(objects)
 }
 
-/// Scopes asked about at once.
-const PAGE: usize = 500;
-
 /// The shared scopes in which something was asked on behalf of a job.
 pub(super) async fn scopes_elsewhere(link: &Link, job: &str) -> Result<BTreeSet<String>> {
-    let mut pipeline = redis::pipe();
-    pipeline.cmd("SMEMBERS").arg(link.keys.asked_elsewhere(job));
-    let (places,): (Vec<String>,) = link.ask(&pipeline).await?;
+    let places = link.members(&link.keys.asked_elsewhere(job)).await?;
     let scope = |place: String| place.split_once(BETWEEN).map(|(scope, _)| scope.to_owned());
     Ok(places.into_iter().filter_map(scope).collect())
 }
@@ -86,6 +79,15 @@ async fn fields(link: &Link, scope: &str) -> Result<BTreeMap<String, Vec<u8>>> {
     Ok(fields)
 }
 
+/// The records in a scope that is not folded.
+fn entries_in(fields: &BTreeMap<String, Vec<u8>>) -> Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    for doc in fields.values() {
+        entries.extend(codec::decode::<Vec<Entry>>(doc)?);
+    }
+    Ok(entries)
+}
+
 async fn fold_scope(
     link: &Link,
     archive: &Archive,
@@ -96,10 +98,7 @@ async fn fold_scope(
     if fields.is_empty() || fields.contains_key(FOLDED) {
         return Ok(None);
     }
-    let mut entries: Vec<Entry> = Vec::new();
-    for doc in fields.values() {
-        entries.extend(codec::decode::<Vec<Entry>>(doc)?);
-    }
+    let entries = entries_in(&fields)?;
     let askers = entries.iter().map(|entry| entry.record.open.job.clone());
     let others: BTreeSet<String> = askers.filter(|asker| asker != job).collect();
     if !are_over(link, &others.into_iter().collect::<Vec<_>>()).await? {
@@ -149,18 +148,10 @@ pub(super) async fn unfold(
 /// Whether every asker of a shared scope is gone from the ledger.
 pub(super) async fn is_stray(link: &Link, archive: &Archive, scope: &str) -> Result<bool> {
     let fields = fields(link, scope).await?;
-    let mut entries = Vec::new();
-    match fields.get(FOLDED) {
-        Some(object) => {
-            let object = String::from_utf8_lossy(object).into_owned();
-            entries = archive.get(vec![object]).await?;
-        }
-        None => {
-            for doc in fields.values() {
-                entries.extend(codec::decode::<Vec<Entry>>(doc)?);
-            }
-        }
-    }
+    let entries = match fields.get(FOLDED) {
+        Some(object) => archive.get(vec![String::from_utf8_lossy(object).into_owned()]).await?,
+        None => entries_in(&fields)?,
+    };
     let askers: BTreeSet<String> = entries.into_iter().map(|entry| entry.record.open.job).collect();
     let askers: Vec<String> = askers.into_iter().collect();
     Ok(jobs::load_all(link, &askers).await?.iter().all(Option::is_none))

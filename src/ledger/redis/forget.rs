@@ -115,10 +115,7 @@ async fn take_out(link: &Link, name: &str, mut commit: Commit) -> Result<bool> {
 async fn go_on(link: &Link) -> Result<Vec<String>> {
     let keys = &link.keys;
     let mut objects = Vec::new();
-    let mut pipeline = redis::pipe();
-    pipeline.cmd("SMEMBERS").arg(keys.going());
-    let (lists,): (Vec<String>,) = link.ask(&pipeline).await?;
-    for list in lists {
+    for list in link.members(&keys.going()).await? {
         let key = keys.gone(&list);
         loop {
             let mut pipeline = redis::pipe();
@@ -256,9 +253,7 @@ pub(super) async fn remove_strays(
     spared: &BTreeSet<String>,
 ) -> Result<Option<Vec<String>>> {
     let keys = &link.keys;
-    let mut pipeline = redis::pipe();
-    pipeline.cmd("SMEMBERS").arg(keys.strays());
-    let (strays,): (Vec<String>,) = link.ask(&pipeline).await?;
+    let strays = link.members(&keys.strays()).await?;
     let mut removed = None;
     for scope in strays.iter().filter(|scope| !spared.contains(*scope)) {
         let mut pipeline = redis::pipe();

@@ -2,6 +2,7 @@
 
 use super::link::{Link, Now, at_once};
 use crate::ledger::Result;
+use crate::redis_server;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
@@ -34,8 +35,7 @@ pub(super) async fn ask(link: &Link) -> Result<Health> {
     let mut pipeline = redis::pipe();
     pipeline.cmd("INFO").arg("everything");
     let (info,): (String,) = link.ask(&pipeline).await?;
-    let facts: HashMap<&str, &str> =
-        info.lines().filter_map(|line| line.trim_end().split_once(':')).collect();
+    let facts = redis_server::facts(&info);
     let text = |name: &str| facts.get(name).copied().unwrap_or_default().to_owned();
     let number = |name: &str| facts.get(name).and_then(|text| text.parse::<u64>().ok());
     let version = text("redis_version");

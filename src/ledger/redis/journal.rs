@@ -229,9 +229,7 @@ pub(super) async fn of_job(link: &Link, archive: &Archive, job: &str) -> Result<
 
 /// Everything asked on behalf of a batch.
 pub(super) async fn of_batch(link: &Link, archive: &Archive, batch: &str) -> Result<Vec<Record>> {
-    let mut pipeline = redis::pipe();
-    pipeline.cmd("SMEMBERS").arg(link.keys.askers(batch));
-    let (askers,): (Vec<String>,) = link.ask(&pipeline).await?;
+    let askers = link.members(&link.keys.askers(batch)).await?;
     let mut entries = Vec::new();
     for jobs in askers.chunks(PAGE) {
         entries.extend(entries_of(link, archive, jobs).await?);

@@ -162,6 +162,13 @@ impl Link {
         Ok(answers)
     }
 
+    /// The members of a set.
+    pub(super) async fn members(&self, key: &str) -> Result<Vec<String>> {
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("SMEMBERS").arg(key);
+        self.ask(&pipeline).await.map(|(members,)| members)
+    }
+
     async fn query<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T> {
         let patience = Patience::begin();
         loop {

@@ -7,7 +7,7 @@ use crate::watch::glance::{BatchGlance, Glance, WorkerGlance};
 use crate::watch::job_line::{Columns, job_line};
 use crate::watch::look::{Ink, Look, Piece};
 use crate::watch::phrases;
-use crate::watch::sight::{Hold, RunningJob};
+use crate::watch::sight::{Hold, RunningJob, between};
 use crate::watch::text::{clock, count, pace};
 use console::measure_text_width;
 
@@ -55,7 +55,7 @@ pub(super) fn page(glance: &Glance, lately: &[String], width: usize, look: Look)
 
 /// Those with something left to do, then the newest of the others.
 fn in_view(glance: &Glance) -> impl Iterator<Item = &BatchGlance> {
-    let is_open = |batch: &&BatchGlance| batch.sight.ended() < batch.sight.total;
+    let is_open = |batch: &&BatchGlance| batch.sight.is_open();
     let open = glance.batches.iter().filter(is_open);
     let done = glance.batches.iter().filter(move |batch| !is_open(batch));
     open.chain(done.take(DONE_SHOWN))
@@ -71,8 +71,8 @@ fn of_batch(batch: &BatchGlance, glance: &Glance, width: usize, look: Look) -> L
     let mut lines = vec![bar(batch, width, look)];
     lines.extend(facts(batch, width, look));
     for reason in &batch.why {
-        let left = reason.until.map(|until| until.saturating_sub(glance.now).max(0));
-        let left = left.map(|ms| format!(", {} left", clock(millis(ms))));
+        let left = reason.until.map(|until| between(glance.now, until));
+        let left = left.map(|left| format!(", {} left", clock(left)));
         let said = format!("{} {}{}", look.glyphs().held, reason.what, left.unwrap_or_default());
         let ink = if reason.holds_all { Ink::Care } else { Ink::Faint };
         lines.extend(wrapped(ink, &said, width, look));
@@ -97,14 +97,12 @@ fn bar(batch: &BatchGlance, width: usize, look: Look) -> Vec<Piece> {
         facts.push_str("  ");
         facts.push_str(&pace(rate));
     }
-    let is_open = sight.ended() < sight.total;
-    let held = batch.why.iter().any(|reason| reason.holds_all);
-    match phrases::eta(batch.eta).filter(|_| is_open) {
+    match phrases::eta(batch.eta).filter(|_| sight.is_open()) {
         Some(eta) => {
             facts.push_str("  ");
             facts.push_str(&eta);
         }
-        None if is_open && !held => facts.push_str("  eta not known yet"),
+        None if sight.is_open() && !batch.is_held() => facts.push_str("  eta not known yet"),
         None => {}
     }
     let name = look.line(&sight.batch);
@@ -213,10 +211,6 @@ fn wrapped(ink: Ink, text: &str, width: usize, look: Look) -> Lines {
         }
     }
     lines.into_iter().map(|line| vec![(ink, format!("{indent}{line}"))]).collect()
-}
-
-fn millis(ms: i64) -> std::time::Duration {
-    std::time::Duration::from_millis(ms.try_into().unwrap_or(0))
 }
 
 fn plain(text: &str) -> Vec<Piece> {

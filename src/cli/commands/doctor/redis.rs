@@ -5,7 +5,8 @@ use crate::cli::errors::CliError;
 use crate::cli::setting::Setting;
 use crate::config::BlobsChoice;
 use crate::ledger::{Health, Redis, Summary};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use jiff::Timestamp;
+use std::time::Instant;
 
 /// Bytes that jobs and journals need beside everything else, or nothing can be finished.
 const MEMORY_FREE_MIN: u64 = 16 << 20;
@@ -37,7 +38,7 @@ pub(super) async fn ask(setting: &Setting) -> Vec<Check> {
                 durability(&health),
                 eviction(&health),
                 memory(setting, &health, open_jobs(&summary)),
-                clock(health.now, now()),
+                clock(health.now, Timestamp::now().as_millisecond()),
             ]
         }
     }
@@ -132,12 +133,6 @@ fn clock(server_ms: i64, here_ms: i64) -> Check {
     } else {
         Check::ok("clock", message)
     }
-}
-
-/// Milliseconds since 1970, by this machine.
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
