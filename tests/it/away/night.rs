@@ -1,13 +1,14 @@
 //! Pictures, a provider that is the witness, a ledger, and machines that work for it.
 
 use crate::support::folders::differences;
-use crate::support::program::{Said, table, tableround};
+use crate::support::process::{self, Process};
+use crate::support::program::{Said, paint, table, tableround};
 use crate::support::provider_server::{Manner, ProviderServer};
 use crate::support::redis::RedisServer;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tableround::domain::job::{Job, StateName};
 use tableround::ledger::{Filter, Ledger, Redis, Sqlite};
 use tableround::redis_server::Server;
@@ -121,14 +122,14 @@ impl Night {
     }
 
     /// A worker on a machine, that ends when nothing is left.
-    pub(super) fn hire(&self, machine: &str, words: &[&str]) -> Child {
+    pub(super) fn hire(&self, machine: &str, words: &[&str]) -> Process {
         self.start(self.on(machine, &["worker", "--drain", "--concurrency", "4"]), machine, words)
     }
 
-    pub(super) fn start(&self, mut command: Command, machine: &str, words: &[&str]) -> Child {
+    pub(super) fn start(&self, mut command: Command, machine: &str, words: &[&str]) -> Process {
         let log = std::fs::File::options().create(true).append(true).open(self.log_of(machine));
         command.args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log.unwrap());
-        command.spawn().unwrap()
+        command.spawn().unwrap().into()
     }
 
     fn log_of(&self, machine: &str) -> PathBuf {
@@ -198,33 +199,16 @@ impl Night {
     }
 }
 
-/// A small picture, different for every number.
-fn paint(path: &Path, number: usize) {
-    let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, 40, 30);
-    encoder.set_color(png::ColorType::Rgb);
-    let mut writer = encoder.write_header().unwrap();
-    let shade = |place: usize| u8::try_from((place * (number + 5) + number * 41) % 256).unwrap();
-    writer.write_image_data(&(0..40 * 30 * 3).map(shade).collect::<Vec<u8>>()).unwrap();
-    writer.finish().unwrap();
-    tableround::blobs::write_atomic(path, &bytes).unwrap();
-}
-
 pub(super) fn said(mut command: Command) -> Said {
     command.output().unwrap().into()
 }
 
 /// Waits for a process to end, and tells how.
-pub(super) fn ended(mut child: Child) -> std::process::ExitStatus {
-    wait_until("the process ends", || child.try_wait().unwrap().is_some());
-    child.wait().unwrap()
+pub(super) fn ended(process: Process) -> ExitStatus {
+    process::ended(process, PATIENCE)
 }
 
 /// Waits for something that another process does; fails when it takes too long.
-pub(super) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !is_so() {
-        assert!(started.elapsed() < PATIENCE, "in {PATIENCE:?}: {what}");
-        std::thread::park_timeout(Duration::from_millis(20));
-    }
+pub(super) fn wait_until(what: &str, is_so: impl FnMut() -> bool) {
+    process::wait_until(what, PATIENCE, is_so);
 }

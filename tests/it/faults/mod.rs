@@ -19,6 +19,7 @@ mod scene;
 mod steering;
 mod words;
 
+use crate::support::process::wait_until;
 use crate::support::redis::RedisServer;
 use scene::Store;
 use std::time::Duration;
@@ -153,14 +154,4 @@ impl Line {
              {repeated} repeated, worst recovery {recovery}"
         );
     }
-}
-
-/// Waits for something that another process does; fails when it takes too long.
-fn wait_until(what: &str, patience: Duration, mut is_so: impl FnMut() -> bool) -> Duration {
-    let started = std::time::Instant::now();
-    while !is_so() {
-        assert!(started.elapsed() < patience, "in {patience:?}: {what}");
-        std::thread::park_timeout(Duration::from_millis(20));
-    }
-    started.elapsed()
 }

@@ -3,13 +3,14 @@
 use super::checker::{self, Verdict};
 use super::{Line, wait_until};
 use crate::support::folders::differences;
+pub(super) use crate::support::process::{Process, ended};
+pub(super) use crate::support::program::paint;
 use crate::support::program::{tableround, told};
 use crate::support::provider_server::{Manner, ProviderServer};
 use crate::support::redis::RedisServer;
 use std::collections::BTreeSet;
-use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tableround::blobs::{Blobs, CAP_BYTES};
@@ -331,19 +332,6 @@ impl Scene {
     }
 }
 
-/// A small picture, different for every number.
-pub(super) fn paint(path: &Path, number: usize) {
-    let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, 48, 32);
-    encoder.set_color(png::ColorType::Rgb);
-    let mut writer = encoder.write_header().unwrap();
-    let shade = |place: usize| u8::try_from((place * (number + 3) + number * 37) % 256).unwrap();
-    let pixels: Vec<u8> = (0..48 * 32 * 3).map(shade).collect();
-    writer.write_image_data(&pixels).unwrap();
-    writer.finish().unwrap();
-    tableround::blobs::write_atomic(path, &bytes).unwrap();
-}
-
 /// The same program started by another one, which takes it as its last arguments.
 pub(super) fn under(starter: &[&str], program: &Command) -> Command {
     let mut command = Command::new(starter[0]);
@@ -351,45 +339,6 @@ pub(super) fn under(starter: &[&str], program: &Command) -> Command {
     command.env_clear().envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
     command.current_dir(program.get_current_dir().expect("the tests give every program a folder"));
     command
-}
-
-/// A process that does not outlive the test, however that ends.
-#[derive(Debug)]
-pub(super) struct Process(Child);
-
-impl From<Child> for Process {
-    fn from(child: Child) -> Self {
-        Self(child)
-    }
-}
-
-impl Deref for Process {
-    type Target = Child;
-
-    fn deref(&self) -> &Child {
-        &self.0
-    }
-}
-
-impl DerefMut for Process {
-    fn deref_mut(&mut self) -> &mut Child {
-        &mut self.0
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // Mostly it has ended before.
-        self.0.kill().ok();
-        self.0.wait().ok();
-    }
-}
-
-/// Waits for a process to end, and tells how.
-pub(super) fn ended(process: impl Into<Process>, patience: Duration) -> ExitStatus {
-    let mut process: Process = process.into();
-    wait_until("the process ends", patience, || process.try_wait().unwrap().is_some());
-    process.wait().unwrap()
 }
 
 /// Sends a signal.

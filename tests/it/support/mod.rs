@@ -2,6 +2,7 @@
 
 pub(crate) mod folders;
 pub(crate) mod machines;
+pub(crate) mod process;
 pub(crate) mod program;
 pub(crate) mod provider_server;
 pub(crate) mod proxy;
