@@ -185,7 +185,10 @@ fn read(
     let (width, height) = decoder.dimensions();
     let fail = |error| from_image(format, error);
     decoder.set_limits(bounds(decoder.as_ref())).map_err(fail)?;
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let exif = decoder.exif_metadata().unwrap_or_default();
+    let orientation = exif.and_then(|exif| orientation_in(&exif));
+    let orientation = orientation.or_else(|| decoder.orientation().ok());
+    let orientation = orientation.unwrap_or(Orientation::NoTransforms);
     let icc = decoder.icc_profile().unwrap_or_default();
     let profile = icc.and_then(|icc| Profile::read(&icc, limits.icc_bytes_max));
     let profile = profile.filter(|profile| !profile.is_of_inks());
@@ -198,6 +201,11 @@ fn read(
         Picture::Pixels { pixels, field: None }
     };
     Ok(Decoded { picture, width, height, orientation, profile })
+}
+
+/// The orientation in an EXIF block, which many programs begin as it begins in a JPEG.
+pub(crate) fn orientation_in(exif: &[u8]) -> Option<Orientation> {
+    Orientation::from_exif_chunk(exif.strip_prefix(b"Exif\0\0").unwrap_or(exif))
 }
 
 /// Decodes with libwebp, which is twice as fast; `None` for animations and for what is damaged,

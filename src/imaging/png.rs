@@ -1,6 +1,6 @@
 //! PNG, read row by row and made smaller on the way, so that a large picture is never held whole.
 
-use crate::imaging::decode::Picture;
+use crate::imaging::decode::{Picture, orientation_in};
 use crate::imaging::squares::{self, Shrinking, into_image};
 use crate::imaging::{Error, Format, Limits};
 use image::metadata::Orientation;
@@ -33,7 +33,7 @@ impl<'a> Png<'a> {
 
     pub(crate) fn orientation(&self) -> Orientation {
         let exif = self.reader.info().exif_metadata.as_deref();
-        exif.and_then(Orientation::from_exif_chunk).unwrap_or(Orientation::NoTransforms)
+        exif.and_then(orientation_in).unwrap_or(Orientation::NoTransforms)
     }
 
     pub(crate) fn icc(&self) -> Option<&[u8]> {

@@ -63,7 +63,7 @@ fn png_turned(picture: &DynamicImage, orientation: u8) -> Vec<u8> {
     bytes
 }
 
-fn webp_turned(picture: &DynamicImage, orientation: u8) -> Vec<u8> {
+fn webp_turned(picture: &DynamicImage, exif: &[u8]) -> Vec<u8> {
     let plain = encoded(picture, ImageFormat::WebP);
     let three = |value: u32| value.to_le_bytes()[..3].to_vec();
     let chunk = |kind: &[u8], data: &[u8]| {
@@ -72,7 +72,7 @@ fn webp_turned(picture: &DynamicImage, orientation: u8) -> Vec<u8> {
     };
     let size = [three(picture.width() - 1), three(picture.height() - 1)].concat();
     let header = chunk(b"VP8X", &[&[8, 0, 0, 0], size.as_slice()].concat());
-    let body = [b"WEBP", header.as_slice(), &plain[12..], &chunk(b"EXIF", &exif(orientation))];
+    let body = [b"WEBP", header.as_slice(), &plain[12..], &chunk(b"EXIF", exif)];
     chunk(b"RIFF", &body.concat())
 }
 
@@ -102,8 +102,15 @@ fn tiff_turned(picture: &DynamicImage, orientation: u8) -> Vec<u8> {
 #[test]
 fn every_orientation_of_every_format_that_has_one_is_applied() {
     type Turned = fn(&DynamicImage, u8) -> Vec<u8>;
-    let formats: [(&str, Turned); 4] =
-        [("JPEG", jpeg_turned), ("PNG", png_turned), ("WebP", webp_turned), ("TIFF", tiff_turned)];
+    let formats: [(&str, Turned); 5] = [
+        ("JPEG", jpeg_turned),
+        ("PNG", png_turned),
+        ("WebP", |picture, orientation| webp_turned(picture, &exif(orientation))),
+        ("WebP, its EXIF as in a JPEG", |picture, orientation| {
+            webp_turned(picture, &[b"Exif\0\0", exif(orientation).as_slice()].concat())
+        }),
+        ("TIFF", tiff_turned),
+    ];
     let lying = DynamicImage::from(corners(64, 40));
     for (name, turned) in formats {
         for orientation in 1..=8_u8 {
