@@ -84,11 +84,24 @@ impl<'a> Png<'a> {
     }
 }
 
-/// The decoder stops after the last row; what comes after it tells whether the file was cut.
+/// The decoder stops after the last row; what comes after it tells whether the file was cut. And
+/// it panics at a palette that ends within a colour, or has fewer colours than opacities.
 fn check_is_whole(input: &[u8]) -> Result<(), Error> {
+    let is_indexed = input.get(COLOUR_TYPE) == Some(&(png::ColorType::Indexed as u8));
+    let mut colours = 0;
     for chunk in chunks(input) {
-        if chunk?.kind == b"IEND" {
-            return Ok(());
+        let chunk = chunk?;
+        let length = chunk.bytes.len() - LENGTH_KIND_SUM;
+        match chunk.kind {
+            b"PLTE" if !length.is_multiple_of(3) => {
+                return Err(corrupt("its palette ends within a colour"));
+            }
+            b"PLTE" => colours = length / 3,
+            b"tRNS" if is_indexed && length > colours => {
+                return Err(corrupt("its palette has fewer colours than opacities"));
+            }
+            b"IEND" => return Ok(()),
+            _ => {}
         }
     }
     Err(truncated("it has no end chunk"))
@@ -112,6 +125,10 @@ pub(crate) fn stripped(input: &[u8]) -> Result<Vec<u8>, Error> {
 
 /// Bytes before the first chunk.
 const SIGNATURE: usize = 8;
+/// Where the header chunk, which is the first, tells the kind of pixels.
+const COLOUR_TYPE: usize = 25;
+/// Bytes of a chunk beside its data.
+const LENGTH_KIND_SUM: usize = 12;
 
 struct Chunk<'a> {
     kind: &'a [u8],
@@ -120,7 +137,6 @@ struct Chunk<'a> {
 }
 
 fn chunks(input: &[u8]) -> impl Iterator<Item = Result<Chunk<'_>, Error>> {
-    const LENGTH_KIND_SUM: usize = 12;
     let mut rest = input.get(SIGNATURE..).unwrap_or_default();
     std::iter::from_fn(move || {
         if rest.is_empty() {
@@ -155,6 +171,10 @@ fn fail(error: DecodingError) -> Error {
 
 fn truncated(reason: &str) -> Error {
     Error::Truncated { format: Format::Png, reason: reason.to_owned() }
+}
+
+fn corrupt(reason: &str) -> Error {
+    Error::Corrupt { format: Format::Png, reason: reason.to_owned() }
 }
 
 fn too_large() -> Error {

@@ -69,6 +69,32 @@ fn giant(name: &str, sides: &[usize], bytes: &[u8]) -> (String, Vec<u8>) {
     (name.to_owned(), file)
 }
 
+/// A PNG of sixteen pixels with this palette and these opacities, told by the fuzzer to be deadly.
+fn indexed(palette: &[u8], opacities: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut info = png::Info::with_size(4, 4);
+    info.color_type = png::ColorType::Indexed;
+    info.bit_depth = png::BitDepth::Eight;
+    info.palette = Some(palette.to_vec().into());
+    info.trns = Some(opacities.to_vec().into());
+    let mut writer = png::Encoder::with_info(&mut bytes, info).unwrap().write_header().unwrap();
+    writer.write_image_data(&[0; 16]).unwrap();
+    writer.finish().unwrap();
+    bytes
+}
+
+#[test]
+fn a_palette_that_contradicts_itself_is_refused_in_words() {
+    assert!(prepare(&indexed(&[1, 2, 3], &[0]), &Limits::default()).is_ok());
+    for (palette, opacities, reason) in [
+        (&[1, 2, 3, 4][..], &[0][..], "its palette ends within a colour"),
+        (&[1, 2, 3], &[0, 0], "its palette has fewer colours than opacities"),
+    ] {
+        let error = prepare(&indexed(palette, opacities), &Limits::default()).unwrap_err();
+        assert_eq!(error.to_string(), format!("the PNG is damaged: {reason}"));
+    }
+}
+
 fn crc(png: &mut [u8]) {
     // Of the header chunk: the last four bytes of the first 33.
     let mut sum = u32::MAX;
