@@ -6,7 +6,8 @@ use crate::imaging::heif::Still;
 use crate::imaging::planar::Planes;
 use crate::imaging::png::Png;
 use crate::imaging::profile::Profile;
-use crate::imaging::raster::fit_lying;
+use crate::imaging::raster::{fit_lying, is_opaque};
+use crate::imaging::resize::{Kind, Source, resize};
 use crate::imaging::squares::{self, Shrinking, into_image};
 use crate::imaging::{Error, Format, Limits, jpeg, sniff};
 use image::codecs::bmp::BmpDecoder;
@@ -216,7 +217,11 @@ fn decode_still_webp(input: &[u8], target: (u32, u32)) -> Option<Picture> {
     let samples = if picture.is_alpha() { 4 } else { 3 };
     let side = squares::side(size, target);
     if side == 1 {
-        let pixels = into_image(samples, size, picture.to_vec())?;
+        // Fitted at once, so that the pixels need not be copied out of the decoder's memory.
+        let kind = if picture.is_alpha() { Kind::Rgba } else { Kind::Rgb };
+        let source = Source { pixels: &picture, size, kind, opaque: is_opaque(&picture, kind) };
+        let fitted = if size == target { picture.to_vec() } else { resize(&source, None, target) };
+        let pixels = into_image(samples, target, fitted)?;
         return Some(Picture::Pixels { pixels, field: None });
     }
     let mut shrinking = Shrinking::new(samples, size, side)?;

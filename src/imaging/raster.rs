@@ -126,7 +126,7 @@ fn shrink(picture: DynamicImage, field: Option<(f64, f64)>, to: (u32, u32)) -> R
     }
 }
 
-fn is_opaque(pixels: &[u8], kind: Kind) -> bool {
+pub(crate) fn is_opaque(pixels: &[u8], kind: Kind) -> bool {
     match kind {
         Kind::Grey | Kind::Rgb => true,
         Kind::GreyAlpha => pixels.as_chunks::<2>().0.iter().all(|pixel| pixel[1] == u8::MAX),
