@@ -121,6 +121,15 @@ fn profiles_are_converted_to_srgb() {
 }
 
 #[test]
+fn a_heic_without_a_label_says_in_its_codecs_headers_what_it_means() {
+    let mut unlabelled = fixture!("heic_420.heic").to_vec();
+    let label = memchr::memmem::find(&unlabelled, b"colrnclx").expect("it is labelled");
+    unlabelled[label..label + 4].copy_from_slice(b"skip");
+    let (labelled, found) = (upright(fixture!("heic_420.heic")), upright(&unlabelled));
+    assert_eq!(opaque(found), opaque(labelled));
+}
+
+#[test]
 fn grey_pictures_stay_grey() {
     let reference = opaque(upright(fixture!("png_grey.png")));
     for (name, input) in fixtures![

@@ -256,8 +256,28 @@ def xyz(point):
     return b"XYZ \0\0\0\0" + b"".join(map(fixed, point))
 
 
-def icc(space, tags, name="none"):
-    """A profile of a display, put together from its tags."""
+def ink_profile(steps=9):
+    """Four inks to Lab by a table (lut8Type of ICC.1, version 2): each takes away its own light."""
+    from PIL import ImageCms
+
+    level = lambda at: at / (steps - 1)
+    inks = [(c, m, y, k) for c in range(steps) for m in range(steps) for y in range(steps) for k in range(steps)]
+    colours = Image.new("RGB", (len(inks), 1))
+    # Yellow paper and weak inks, so that the profile shows.
+    light = lambda ink, black, paper: round(paper * (1 - 0.8 * level(ink)) * (1 - 0.9 * level(black)))
+    colours.putdata([(light(c, k, 250), light(m, k, 240), light(y, k, 200)) for c, m, y, k in inks])
+    lab = ImageCms.profileToProfile(
+        colours, ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), outputMode="LAB")
+    table = bytes(value for pixel in lab.get_flattened_data() for value in pixel)
+    same = bytes(range(256))
+    matrix = b"".join(map(fixed, (1, 0, 0, 0, 1, 0, 0, 0, 1)))
+    lut = b"mft1\0\0\0\0" + bytes([4, 3, steps, 0]) + matrix + same * 4 + table + same * 3
+    lut += b"\0" * (-len(lut) % 4)
+    return icc(b"CMYK", [(b"wtpt", xyz((0.9642, 1.0, 0.8249))), (b"A2B0", lut)], kind=b"prtr", between=b"Lab ")
+
+
+def icc(space, tags, name="none", kind=b"mntr", between=b"XYZ "):
+    """A profile put together from its tags."""
     text = b"text\0\0\0\0none\0\0\0\0"
     title = b"desc\0\0\0\0" + struct.pack(">I", len(name) + 1) + name.encode() + b"\0" * 79
     title += b"\0" * (-len(title) % 4)
@@ -266,7 +286,7 @@ def icc(space, tags, name="none"):
     for sign, value in tags:
         table += sign + struct.pack(">II", at + len(data), len(value))
         data += value
-    header = struct.pack(">I4sI4s4s4s", at + len(data), b"\0" * 4, 0x02400000, b"mntr", space, b"XYZ ")
+    header = struct.pack(">I4sI4s4s4s", at + len(data), b"\0" * 4, 0x02400000, kind, space, between)
     header += struct.pack(">6H", 2026, 1, 1, 0, 0, 0) + b"acsp" + b"\0" * 28
     header += b"".join(map(fixed, (0.9642, 1.0, 0.8249))) + b"\0" * 48
     return header + struct.pack(">I", len(tags)) + table + data
@@ -284,6 +304,12 @@ def inks(picture):
     raw = bytearray(file.getvalue())
     raw[raw.index(b"Adobe") + 11] = 2
     (OUT / "jpeg_ycck.jpg").write_bytes(bytes(raw))
+
+
+def profiled_inks(picture):
+    inverted = ImageOps.invert(picture)
+    cmyk = Image.merge("CMYK", (*inverted.split(), Image.new("L", picture.size, 20)))
+    save(cmyk, "profile_cmyk.jpg", quality=95, icc_profile=ink_profile())
 
 
 def grey_profile(gamma):
@@ -351,6 +377,7 @@ def offset_webp():
 picture = scene()
 save(picture, "reference.png", optimize=True)
 inks(picture)
+profiled_inks(picture)
 grey_profiles(picture)
 metadata(picture)
 offset_webp()
