@@ -5,7 +5,7 @@ use super::errors::CliError;
 use super::exit::ExitCode;
 use super::logs::{self, Logs};
 use super::session::Home;
-use crate::blobs::{Blobs, PATIENCE};
+use crate::blobs::{self, Blobs};
 use crate::config::{
     BlobsChoice, Config, Environment, LedgerChoice, Loaded, LogFormat, LogLevel, Logging, Places,
     Price, Providers, Service,
@@ -119,7 +119,13 @@ impl Setting {
     /// Opens ledger and blobs, which creates them, and says where they are.
     pub async fn home(&self) -> Result<Home, CliError> {
         self.say_ledger();
-        self.open().await
+        self.open(Patience::None).await
+    }
+
+    /// The same for a worker, which waits for a server that is there and not ready.
+    pub async fn home_when_ready(&self) -> Result<Home, CliError> {
+        self.say_ledger();
+        self.open(Patience::UntilReady).await
     }
 
     /// Opens what is there already, to write to it.
@@ -134,7 +140,9 @@ impl Setting {
             LedgerChoice::Embedded { path } if !path.exists() => {
                 Err(CliError::no_ledger(&path.display().to_string()))
             }
-            LedgerChoice::Embedded { .. } | LedgerChoice::Redis { .. } => self.open().await,
+            LedgerChoice::Embedded { .. } | LedgerChoice::Redis { .. } => {
+                self.open(Patience::None).await
+            }
         }
     }
 
@@ -144,13 +152,17 @@ impl Setting {
         }
     }
 
-    async fn open(&self) -> Result<Home, CliError> {
+    async fn open(&self, patience: Patience) -> Result<Home, CliError> {
         let queue = &self.places.queue;
         let server = self.server()?;
         let blobs = self.blobs(server.as_ref())?;
         let ledger: Arc<dyn Ledger> = match (&self.places.ledger, &server) {
             (LedgerChoice::Redis { .. }, Some(server)) => {
-                Arc::new(Redis::open(server, queue).await?.with_blobs(blobs.clone()))
+                let redis = match patience {
+                    Patience::None => Redis::open(server, queue).await?,
+                    Patience::UntilReady => Redis::open_when_ready(server, queue).await?,
+                };
+                Arc::new(redis.with_blobs(blobs.clone()))
             }
             (LedgerChoice::Redis { .. }, None) => {
                 return Err(CliError::internal("a ledger in Redis has no server"));
@@ -188,7 +200,7 @@ impl Setting {
             (BlobsChoice::Dir(folder), _) => Ok(Blobs::dir(folder)),
             (BlobsChoice::Url(url), _) => match url.strip_prefix("file://") {
                 Some(folder) => Ok(Blobs::dir(Path::new(folder))),
-                None => Ok(Blobs::objects(url, &self.object_store(), PATIENCE)?),
+                None => Ok(Blobs::objects(url, &self.object_store(), blobs::PATIENCE)?),
             },
             (BlobsChoice::Redis, Some(server)) => {
                 Ok(Blobs::redis(server.clone(), &self.places.queue, self.redis_bytes_max))
@@ -287,6 +299,13 @@ impl Setting {
             Kind::Lines(screen, self.look)
         })
     }
+}
+
+/// What is done about a server that is there and not ready.
+#[derive(Debug, Clone, Copy)]
+enum Patience {
+    None,
+    UntilReady,
 }
 
 /// A known service, as the configuration wants it.

@@ -98,6 +98,26 @@ fn a_redis_that_hangs_is_full_or_takes_no_writes_kills_no_job() {
     }
 }
 
+#[test]
+fn a_worker_that_starts_while_redis_takes_no_writes_waits_and_says_so_once() {
+    for (fault, end) in [
+        (["REPLICAOF", "127.0.0.1", "1"].as_slice(), ["REPLICAOF", "NO", "ONE"].as_slice()),
+        (&["CONFIG", "SET", "maxmemory", "1"], &["CONFIG", "SET", "maxmemory", "0"]),
+    ] {
+        let Some(place) = Place::server() else { return };
+        let mut night = Night::new(place, 2, Manner::after(20, 20));
+        night.enqueue();
+        night.redis().tell(fault);
+        let worker = night.hire("one", &[]);
+        wait_until("it is told", || night.words("one").contains(AWAY));
+        night.redis().tell(end);
+        assert!(ended(worker).success(), "{fault:?}: {}", night.words("one"));
+        let words = night.words("one");
+        assert_eq!(words.matches(AWAY).count(), 1, "{fault:?}: {words}");
+        night.assert_all_is_well("one");
+    }
+}
+
 /// A small disk, gone when dropped.
 struct Mounted(PathBuf);
 

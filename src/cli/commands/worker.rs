@@ -20,7 +20,7 @@ pub struct Duty {
 
 /// Works until it is stopped, or with `drain` until nothing is left.
 pub async fn run(setting: &Setting, duty: &Duty) -> Result<ExitCode, CliError> {
-    let home = setting.home().await?;
+    let home = setting.home_when_ready().await?;
     let rehearsal = Rehearsal::start().await;
     let rehearsal =
         rehearsal.map_err(|error| CliError::internal(format!("no rehearsal: {error}")))?;

@@ -2,7 +2,7 @@
 
 mod known;
 
-use super::commit::Commit;
+use super::commit::{Commit, NOTHING};
 use super::jobs;
 use super::link::Link;
 use crate::domain::job::Job;
@@ -278,6 +278,3 @@ impl<'a> Step<'a> {
         }
     }
 }
-
-/// No arguments.
-const NOTHING: &[&str] = &[];

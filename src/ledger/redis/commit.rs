@@ -9,6 +9,9 @@ use std::sync::LazyLock;
 
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("commit.lua")));
 
+/// The arguments of a command that has none beside its key.
+pub(super) const NOTHING: &[&str] = &[];
+
 /// The most values that one command carries: Lua unpacks them onto its stack.
 pub(super) const WORDS_MAX: usize = 200;
 

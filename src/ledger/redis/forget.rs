@@ -4,7 +4,7 @@
 //! finds any more, follow many at a time from a list that stays until they are gone. So a crash on
 //! the way leaves a list, and the next one who forgets a batch goes on with it.
 
-use super::commit::Commit;
+use super::commit::{Commit, NOTHING};
 use super::fold;
 use super::jobs;
 use super::link::{Link, Now, at_once};
@@ -18,7 +18,6 @@ use std::collections::{BTreeSet, HashSet};
 
 /// Jobs looked at, or removed, at once.
 const PAGE: isize = 500;
-const NOTHING: &[&str] = &[];
 
 /// Marks a batch as collected, if it is still what was seen. The first time counts.
 pub(super) async fn mark_collected(

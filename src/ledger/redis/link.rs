@@ -1,6 +1,6 @@
 //! The way to the server: questions, steps, and what its failures are called.
 
-use super::commit::Commit;
+use super::commit::{Commit, NOTHING};
 use super::keys::Keys;
 use crate::ledger::outage::Outage;
 use crate::ledger::{Absence, Error, Result, SCHEMA, token};
@@ -84,7 +84,7 @@ pub(super) fn at_once() -> Pipeline {
 }
 
 impl Link {
-    /// Connects, and refuses a server or a ledger that this program cannot work with.
+    /// Connects, and refuses a server that this program cannot work with.
     pub(super) async fn open(server: &Server, queue: &str) -> Result<Self> {
         let unreachable = |source: Box<dyn std::error::Error + Send + Sync>| Error::Unreachable {
             place: server.place().to_owned(),
@@ -98,7 +98,6 @@ impl Link {
             outage: Arc::default(),
         };
         link.check_server().await.map_err(unreachable)?;
-        link.check_schema().await?;
         Ok(link)
     }
 
@@ -124,20 +123,26 @@ impl Link {
         }
     }
 
-    /// Marks a new ledger with its version; refuses a newer one.
+    /// Marks a new ledger, or an older one, with this version; refuses a newer one. One that has
+    /// this version is only read, so that a server that takes no writes now can be looked at.
     pub(super) async fn check_schema(&self) -> Result<()> {
-        let mut pipeline = redis::pipe();
-        pipeline.cmd("SET").arg(self.keys.schema()).arg(SCHEMA).arg("NX").ignore();
-        pipeline.cmd("GET").arg(self.keys.schema());
-        let (found,): (u32,) = self.ask(&pipeline).await?;
-        self.accept_schema(found)?;
-        if found < SCHEMA {
+        let key = self.keys.schema();
+        let mut reading = redis::pipe();
+        reading.cmd("GET").arg(&key);
+        loop {
+            let (found,): (Option<u32>,) = self.ask(&reading).await?;
+            if let Some(found) = found.filter(|found| *found >= SCHEMA) {
+                return self.accept_schema(found);
+            }
             // What is there can be read; older workers stop at their next heartbeat.
-            let mut pipeline = redis::pipe();
-            pipeline.cmd("SET").arg(self.keys.schema()).arg(SCHEMA).ignore();
-            self.ask::<()>(&pipeline).await?;
+            let found = found.map(|found| found.to_string()).unwrap_or_default();
+            let mut commit = Commit::default();
+            commit.expect(found.as_bytes(), "GET", key.clone(), NOTHING);
+            commit.write("SET", key.clone(), SCHEMA);
+            if self.commit(&commit).await? {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 
     pub(super) fn accept_schema(&self, found: u32) -> Result<()> {

@@ -36,6 +36,7 @@ use crate::blobs::Blobs;
 use crate::domain::call::{Call, Open, Record, Settle};
 use crate::domain::event::Event;
 use crate::domain::job::{Change, Job, Refusal};
+use crate::domain::retry;
 use crate::redis_server::Server;
 use async_trait::async_trait;
 use futures_util::Stream;
@@ -64,6 +65,26 @@ impl Redis {
     /// A server that does not answer or is older than Redis 7 is [`Error::Unreachable`]; a ledger
     /// of a newer schema is [`Error::Newer`].
     pub async fn open(server: &Server, queue: &str) -> Result<Self> {
+        let redis = Self::connect(server, queue).await?;
+        redis.link.check_schema().await?;
+        Ok(redis)
+    }
+
+    /// The same, but a server that is there and not ready is waited for: one that reads its data,
+    /// follows another or is full. One that is not there at all may be a wrong address.
+    pub async fn open_when_ready(server: &Server, queue: &str) -> Result<Self> {
+        let redis = Self::connect(server, queue).await?;
+        let mut failures = 0;
+        while let Err(error) = redis.link.check_schema().await {
+            let Error::Away { .. } = error else { return Err(error) };
+            failures += 1;
+            let random = getrandom::u32().unwrap_or_default();
+            tokio::time::sleep(retry::ledger_delay(failures, random)).await;
+        }
+        Ok(redis)
+    }
+
+    async fn connect(server: &Server, queue: &str) -> Result<Self> {
         check_name(server, queue)?;
         let link = Link::open(server, queue).await?;
         let bulk = link.second(server).await?;

@@ -243,6 +243,10 @@ mod promises {
         assert!(matches!(away, Error::Away { how: Absence::Follower, .. }), "{away:?}");
         let away = ledger.sweep(&beat("w"), LONG).await.unwrap_err();
         assert!(matches!(away, Error::Away { how: Absence::Follower, .. }), "{away:?}");
+        let looked_at = connect(&server.url(), "tableround").await.expect("it can be read");
+        assert_eq!(looked_at.jobs(&Filter::default()).await.unwrap().len(), 1);
+        let begun = connect(&server.url(), "other").await.unwrap_err();
+        assert!(matches!(begun, Error::Away { how: Absence::Follower, .. }), "{begun:?}");
         follow("NO", "ONE");
         assert!(claim(&ledger, "w", LONG).await.is_some());
     }
