@@ -14,6 +14,7 @@ Pillow decodes (100 is the same; above 70 is hard to tell apart).
 
 import argparse
 import json
+import math
 import os
 import pathlib
 import shutil
@@ -234,7 +235,7 @@ def processor():
 def versions():
     """Of the peers, as they tell them."""
     ask = {
-        "sharp": ["node", "-p", "require('sharp/package.json').version"],
+        "sharp": ["node", "-p", "require('sharp').versions.sharp"],
         "vipsthumbnail": ["vipsthumbnail", "--vips-version"],
         "ImageMagick": ["convert", "-version"],
     }
@@ -301,8 +302,9 @@ def line(picture, name, runs, doubled, sharp, output, given):
     rate = f"{given.copies / median(r[1] for r in runs):.1f}"
     twice = f"{given.copies / median(r[1] for r in doubled):.1f}" if doubled else ""
     size, alike = output or (float("nan"), float("nan"))
+    told = "another size" if math.isnan(alike) else f"{alike:.1f}"
     return (f"| {picture} | {name} | {cpu * 1000 / given.copies:.1f} | {share} | {rate} | {twice} "
-            f"| {max(r[2] for r in runs):.0f} | {size:.0f} | {alike:.1f} |")
+            f"| {max(r[2] for r in runs):.0f} | {size:.0f} | {told} |")
 
 
 main()
