@@ -119,14 +119,9 @@ fn a_set_that_does_not_fit_into_redis_is_refused_before_anything_is_queued() {
         assert_eq!(status.json()[0]["batches"], serde_json::json!([]));
     };
     refused(&enqueue(&["--redis-bytes-max", "600000"]).ends(2), "--redis-bytes-max");
-    let set = |bytes: u64| {
-        let mut set = redis::cmd("CONFIG");
-        set.arg("SET").arg("maxmemory").arg(bytes).query::<()>(&mut redis.connection()).unwrap();
-    };
-    let info: String = redis::cmd("INFO").arg("memory").query(&mut redis.connection()).unwrap();
-    let used = info.lines().find_map(|line| line.strip_prefix("used_memory:")).unwrap();
+    let set = |bytes: usize| redis.configure("maxmemory", &bytes.to_string());
     // Enough for a ledger, and for one picture at most.
-    set(used.trim().parse::<u64>().unwrap() + 1_000_000);
+    set(redis.memory_used_bytes() + 1_000_000);
     let said = enqueue(&[]);
     set(0);
     refused(&said.ends(2), "maxmemory");

@@ -1,10 +1,13 @@
 //! Figures, not laws: `cargo nextest run --release --test it measured --run-ignored only --no-capture`.
 
+mod machines;
+
+use crate::support::process::cpu_seconds;
 use crate::support::program::{put, samples, tableround, told};
 use crate::support::provider_server::{Manner, ProviderServer};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// A run against a server that answers each call after one second.
@@ -123,9 +126,9 @@ fn observed(mut command: Command) -> (Duration, String) {
         if let Some(status) = child.try_wait().unwrap() {
             break status;
         }
-        if let Some(size) = resident_mib(&child) {
+        if let Some(size) = resident_mib(child.id()) {
             sizes.push((started.elapsed().as_secs_f64(), size));
-            cpu = cpu_seconds(&child).unwrap_or(cpu);
+            cpu = cpu_seconds(child.id()).unwrap_or(cpu);
         }
         #[expect(
             clippy::disallowed_methods,
@@ -146,18 +149,9 @@ fn observed(mut command: Command) -> (Duration, String) {
     (wall, usage)
 }
 
-fn resident_mib(child: &Child) -> Option<f64> {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
+fn resident_mib(process: u32) -> Option<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kib: f64 = line.split_whitespace().next()?.parse().ok()?;
     Some(kib / 1024.0)
-}
-
-fn cpu_seconds(child: &Child) -> Option<f64> {
-    /// Linux reports a hundredth of a second a tick.
-    const TICKS: f64 = 100.0;
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).ok()?;
-    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-    let ticks = |field: usize| fields.get(field)?.parse::<f64>().ok();
-    Some((ticks(11)? + ticks(12)?) / TICKS)
 }

@@ -1,6 +1,7 @@
 //! `watch` on a real terminal: a pseudo-terminal that `script` makes, read by a terminal emulator.
 
-use crate::support::program::{Said, folder_with, say};
+use crate::support::process::{Process, cpu_seconds};
+use crate::support::program::{Said, folder_with, say, tableround};
 use crate::support::redis::RedisServer;
 use std::io::{Read, Write};
 use std::path::Path;
@@ -210,6 +211,25 @@ fn the_screen_outlives_the_ledger_and_finds_it_again() {
     terminal.shows("no worker is alive");
     redis.restart();
     terminal.waits("an answer", || !terminal.shown().contains("reconnecting"));
+    terminal.types("q");
+    terminal.is_given_back(0);
+}
+
+#[test]
+#[ignore = "a figure: a minute"]
+fn a_screen_left_open_over_night_takes_little() {
+    const WATCHED: Duration = Duration::from_secs(30);
+    let folder = enqueued(&[]);
+    say(folder.path(), &["pause", "night"]).ends(0);
+    let worker = tableround(folder.path()).arg("worker").stderr(Stdio::null()).spawn();
+    let _worker = Process::from(worker.unwrap());
+    let Some(mut terminal) = Terminal::open(folder.path(), (40, 120), "watch") else { return };
+    terminal.shows("paused");
+    let pid = std::fs::read_to_string(folder.path().join("pid")).unwrap().trim().parse().unwrap();
+    let before = cpu_seconds(pid).unwrap();
+    std::thread::park_timeout(WATCHED);
+    let share = (cpu_seconds(pid).unwrap() - before) / WATCHED.as_secs_f64() * 100.0;
+    println!("watch on a paused batch: {share:.2} % CPU");
     terminal.types("q");
     terminal.is_given_back(0);
 }

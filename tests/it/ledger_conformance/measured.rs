@@ -21,16 +21,28 @@ const CHUNK: usize = 1000;
 #[ignore = "a measurement"]
 async fn sqlite_ledger() {
     for rows in [10_000, 100_000] {
-        let place = Place::sqlite().unwrap();
-        let ledger = place.connect();
-        additions(&ledger, rows).await;
-        claims(&ledger, 1, 500).await;
-        claims(&ledger, 16, 2000).await;
-        renewals(&ledger).await;
-        calls(&ledger, 1, 500).await;
-        calls(&ledger, 32, 4000).await;
-        reads(&ledger).await;
+        measure(&Place::sqlite().unwrap(), rows).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "a measurement"]
+async fn redis_ledger() {
+    for rows in [10_000, 100_000] {
+        let Some(place) = Place::redis() else { return };
+        measure(&place, rows).await;
+    }
+}
+
+async fn measure(place: &Place, rows: usize) {
+    let ledger = place.connect();
+    additions(&ledger, rows).await;
+    claims(&ledger, 1, 500).await;
+    claims(&ledger, 16, 2000).await;
+    renewals(&ledger).await;
+    calls(&ledger, 1, 500).await;
+    calls(&ledger, 32, 4000).await;
+    reads(&ledger).await;
 }
 
 /// How long a renewal takes while another process adds without a pause.

@@ -293,12 +293,7 @@ mod promises {
     /// Used memory before and after, divided by jobs.
     pub(super) async fn a_job_takes_little_memory(server: RedisServer) {
         const JOBS: usize = 3000;
-        let used = || -> usize {
-            let mut connection = server.connection();
-            let info: String = redis::cmd("INFO").arg("memory").query(&mut connection).unwrap();
-            let line = info.lines().find_map(|line| line.strip_prefix("used_memory:")).unwrap();
-            line.parse().unwrap()
-        };
+        let used = || server.memory_used_bytes();
         let ledger = connect(&server.url(), "tableround").await.unwrap();
         add(&ledger, "warm", &["a"]).await;
         claim(&ledger, "w", LONG).await.unwrap();

@@ -56,3 +56,13 @@ pub(crate) fn wait_until(
     }
     started.elapsed()
 }
+
+/// What a process has used of the processors so far; none if it is gone.
+pub(crate) fn cpu_seconds(process: u32) -> Option<f64> {
+    /// Linux reports a hundredth of a second a tick.
+    const TICKS: f64 = 100.0;
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let ticks = |field: usize| fields.get(field)?.parse::<f64>().ok();
+    Some((ticks(11)? + ticks(12)?) / TICKS)
+}

@@ -105,6 +105,19 @@ impl RedisServer {
         self.tell(&["CONFIG", "SET", setting, value]);
     }
 
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How much memory its data takes, in bytes, as it says itself.
+    pub(crate) fn memory_used_bytes(&self) -> usize {
+        let mut info = redis::cmd("INFO");
+        let info: String = info.arg("memory").query(&mut self.connection()).unwrap();
+        let used = tableround::redis_server::facts(&info)["used_memory"].to_owned();
+        used.parse().unwrap()
+    }
+
     /// Whether somebody listens on a channel whose name is like this.
     pub(crate) fn is_heard_on(&self, pattern: &str) -> bool {
         let mut channels = redis::cmd("PUBSUB");
