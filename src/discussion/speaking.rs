@@ -84,11 +84,13 @@ pub(super) async fn introduce<A: Ask>(
     let asked = table.seats().iter().zip(messages).map(|(seat, message)| async {
         let spot = Spot { shared: true, ..Spot::chat("introduce", 1, &seat.seat) };
         let request = table.chat(message, None);
-        table.ask_twice(&spot, request, speech_of).await
+        let speech = table.ask_twice(&spot, request, speech_of).await?;
+        tell_turn(table, &spot, &speech);
+        Ok(speech)
     });
-    let spoken = join_all(asked).await.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let spoken = join_all(asked).await.into_iter().collect::<Result<Vec<_>, Stop>>()?;
     for (seat, speech) in table.seats().iter().zip(spoken) {
-        take_turn(table, meeting, Spot::chat("introduce", 1, &seat.seat), seat, speech);
+        take_turn(meeting, Spot::chat("introduce", 1, &seat.seat), seat, speech);
     }
     Ok(())
 }
@@ -207,7 +209,7 @@ async fn go_round<A: Ask>(
                 let task = task(meeting, seat)?;
                 let speech = speak(table, meeting, round, seat, &task).await?;
                 let spot = Spot::chat(round.stage, round.round, &seat.seat);
-                take_turn(table, meeting, spot, seat, speech);
+                take_turn(meeting, spot, seat, speech);
             }
         }
         Order::Parallel => {
@@ -220,7 +222,7 @@ async fn go_round<A: Ask>(
             let spoken = join_all(speaking).await.into_iter().collect::<Result<Vec<_>, _>>()?;
             for (seat, speech) in table.seats().iter().zip(spoken) {
                 let spot = Spot::chat(round.stage, round.round, &seat.seat);
-                take_turn(table, meeting, spot, seat, speech);
+                take_turn(meeting, spot, seat, speech);
             }
         }
     }
@@ -244,8 +246,9 @@ async fn speak<A: Ask>(
     }
     let spot = Spot::chat(round.stage, round.round, &seat.seat);
     let request = table.chat(table.message(meeting, seat, &task)?, None);
-    let mut speech = match table.ask_twice(&spot, request, |answer| speech(answer, in_line)).await?
-    {
+    let spoken = table.ask_twice(&spot, request, |answer| speech(answer, in_line)).await?;
+    tell_turn(table, &spot, &spoken);
+    let mut speech = match spoken {
         Ok(speech) => speech,
         Err(gap) => return Ok(Err(gap)),
     };
@@ -276,14 +279,15 @@ async fn ask_keywords<A: Ask>(
         .await
 }
 
+/// Tells those who look on what a seat said, as soon as it has: a round in which all speak at once
+/// is folded only when the last has spoken.
+fn tell_turn<A: Ask>(table: &Table<'_, A>, spot: &Spot<'_>, speech: &Result<Speech, Gap>) {
+    let text = speech.as_ref().map_or("", |speech| &speech.prose.text);
+    table.ask.tell(EventKind::Turn, spot.stage, spot.round, spot.seat, text);
+}
+
 /// Writes a turn into the meeting, whatever became of it.
-fn take_turn<A: Ask>(
-    table: &Table<'_, A>,
-    meeting: &mut Meeting,
-    spot: Spot<'_>,
-    seat: &Seat,
-    speech: Result<Speech, Gap>,
-) {
+fn take_turn(meeting: &mut Meeting, spot: Spot<'_>, seat: &Seat, speech: Result<Speech, Gap>) {
     meeting.book(spot.stage, spot.seat, &speech);
     let role = meeting.role(seat).to_owned();
     let (status, text) = match speech {
@@ -296,7 +300,6 @@ fn take_turn<A: Ask>(
         Err(Gap::Declined(Class::ContentBlocked)) => (TurnStatus::Blocked, String::new()),
         Err(Gap::Declined(_) | Gap::Unreadable) => (TurnStatus::NotObtained, String::new()),
     };
-    table.ask.tell(EventKind::Turn, spot.stage, spot.round, spot.seat, &text);
     let turn = Turn { seat: seat.seat.clone(), role, status, text };
     meeting.hear(spot.stage, spot.round, turn);
 }

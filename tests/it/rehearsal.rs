@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
+use std::sync::Mutex;
 use tableround::discussion::{Answer, Ask, Asked, Brief, Question, Stop, hold};
 use tableround::domain::call::ImageRef;
 use tableround::domain::event::EventKind;
@@ -16,6 +17,7 @@ use tableround::prompt::pack::{Pack, built_in};
 use tableround::prompt::reading::Unreadable;
 use tableround::provider::rehearsal;
 use tableround::provider::{self, ChatRequest, Request, Speaker};
+use tokio::sync::Notify;
 
 const TOPIC: &str = "What could be made from this picture that people would want to own?";
 const TOPIC_ZH: &str = "从这幅画面里能做出什么让人愿意拥有的东西？";
@@ -44,6 +46,32 @@ impl Ask for Rehearsed {
     }
 
     fn tell(&self, _: EventKind, _: &str, _: u32, _: &str, _: &str) {}
+}
+
+/// The same table, at which the first to speak waits with the story until another's was told.
+#[derive(Default)]
+struct Hesitating {
+    told: Mutex<Vec<String>>,
+    another: Notify,
+}
+
+impl Ask for Hesitating {
+    async fn ask<T: Send, R>(&self, question: Question, read: R) -> Result<Asked<T>, Stop>
+    where
+        R: Fn(&Answer) -> Result<T, Unreadable> + Send + Sync,
+    {
+        if question.stage == "story" && question.seat == "craftsman" {
+            self.another.notified().await;
+        }
+        Rehearsed.ask(question, read).await
+    }
+
+    fn tell(&self, event: EventKind, stage: &str, _: u32, seat: &str, _: &str) {
+        if event == EventKind::Turn && stage == "story" {
+            self.told.lock().unwrap().push(seat.to_owned());
+            self.another.notify_one();
+        }
+    }
 }
 
 fn body(chat: &ChatRequest) -> Value {
@@ -104,6 +132,10 @@ fn spec(agenda: &str, language: Language) -> Spec {
 }
 
 fn discuss(sample: &str, agenda: &str, language: Language) -> JobResult {
+    discuss_at(&Rehearsed, sample, agenda, language)
+}
+
+fn discuss_at(table: &impl Ask, sample: &str, agenda: &str, language: Language) -> JobResult {
     let file = fs::read(format!("samples/{sample}")).expect("a sample");
     let prepared = prepare(&file, &Limits::default()).expect("a good picture");
     let spec = spec(agenda, language);
@@ -131,7 +163,7 @@ fn discuss(sample: &str, agenda: &str, language: Language) -> JobResult {
         facts,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    runtime.block_on(hold(&Rehearsed, &brief)).expect("the rehearsal answers")
+    runtime.block_on(hold(table, &brief)).expect("the rehearsal answers")
 }
 
 fn speeches(result: &JobResult) -> Vec<&str> {
@@ -159,6 +191,16 @@ fn two_pictures_make_two_discussions_and_one_picture_always_the_same() {
     let (once, other) = (speeches(&once), speeches(&other));
     let in_common = once.iter().filter(|speech| other.contains(speech)).count();
     assert!(in_common <= 6, "only introductions may be alike, not {in_common} speeches");
+}
+
+#[test]
+fn a_turn_is_told_when_it_is_over_though_another_seat_still_speaks() {
+    let table = Hesitating::default();
+    let result = discuss_at(&table, "street.gif", "roundtable", Language::En);
+    let told = table.told.into_inner().unwrap();
+    assert_eq!(told.len(), 6, "each once: {told:?}");
+    assert_ne!(told[0], "craftsman");
+    assert_eq!(result, discuss("street.gif", "roundtable", Language::En), "the order stays");
 }
 
 #[test]
