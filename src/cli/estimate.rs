@@ -6,6 +6,7 @@
 use crate::discussion::{self, Answer, Ask, Asked, Brief, ModelKind, Question, Stop, plan};
 use crate::domain::cost::MicroUsd;
 use crate::domain::event::EventKind;
+use crate::domain::models::{ModelRef, Models};
 use crate::domain::result::Picture;
 use crate::domain::seed::Seed;
 use crate::domain::spec::Spec;
@@ -210,4 +211,22 @@ async fn count(batch: &Batch<'_>) -> Result<Counts, Stop> {
     let counting = Counting { spec: batch.spec, counts: Mutex::default() };
     discussion::hold(&counting, &brief).await?;
     Ok(counting.counts.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// `provider/model` of every model whose price nobody knows.
+pub fn without_price(models: &Models, prices: &Prices) -> Vec<String> {
+    let name = |model: &ModelRef| format!("{}/{}", model.endpoint.provider, model.model);
+    let talks = [&models.vision, &models.chat].into_iter();
+    let mut names: Vec<String> = talks
+        .filter(|model| prices.estimate(&model.endpoint.provider, &model.model, 1, 1).is_none())
+        .map(name)
+        .collect();
+    let paints = models.image.iter();
+    names.extend(
+        paints
+            .filter(|model| prices.estimate_image(&model.endpoint.provider, &model.model).is_none())
+            .map(name),
+    );
+    names.dedup();
+    names
 }

@@ -1,10 +1,11 @@
 //! What a person looking on from any process reads of the ledger: the same few questions however
 //! many jobs there are.
 
+use super::estimate::without_price;
 use super::session::Home;
 use crate::domain::event::EventKind;
 use crate::domain::job::{Job, StateName};
-use crate::domain::models::{ModelRef, Models};
+use crate::domain::models::Models;
 use crate::domain::spec::Spec;
 use crate::ledger::{BatchSummary, Filter, Result, Summary, is_over};
 use crate::provider::price::Prices;
@@ -31,7 +32,7 @@ pub struct Lookout {
     home: Home,
     prices: Arc<Prices>,
     batch: Option<String>,
-    /// Models without a price, by the digest of the spec.
+    /// Models without a price, by the batch that asks them.
     unpriced: BTreeMap<String, Vec<String>>,
     finished: Vec<Job>,
     /// Jobs completed in all batches when `finished` was read.
@@ -113,12 +114,13 @@ impl Lookout {
             if batch.rehearsal || (place >= PRICED_MAX && is_over(row)) {
                 continue;
             }
-            if !self.unpriced.contains_key(&batch.spec) {
+            if !self.unpriced.contains_key(&batch.name) {
                 // A spec that cannot be read now may be there later; nothing is claimed meanwhile.
                 let Some(models) = block_in_place(|| self.models(&batch.spec)) else { continue };
-                self.unpriced.insert(batch.spec.clone(), without_price(&models, &self.prices));
+                let prices = self.prices.after(&batch.prices);
+                self.unpriced.insert(batch.name.clone(), without_price(&models, &prices));
             }
-            let models = self.unpriced.get(&batch.spec).cloned().unwrap_or_default();
+            let models = self.unpriced.get(&batch.name).cloned().unwrap_or_default();
             unpriced.insert(batch.name.clone(), models);
         }
         unpriced
@@ -132,22 +134,4 @@ impl Lookout {
 
 fn of(row: &BatchSummary, state: StateName) -> u64 {
     row.states.get(&state).copied().unwrap_or_default()
-}
-
-/// `provider/model` of every model whose price nobody knows.
-fn without_price(models: &Models, prices: &Prices) -> Vec<String> {
-    let name = |model: &ModelRef| format!("{}/{}", model.endpoint.provider, model.model);
-    let talks = [&models.vision, &models.chat].into_iter();
-    let mut names: Vec<String> = talks
-        .filter(|model| prices.estimate(&model.endpoint.provider, &model.model, 1, 1).is_none())
-        .map(name)
-        .collect();
-    let paints = models.image.iter();
-    names.extend(
-        paints
-            .filter(|model| prices.estimate_image(&model.endpoint.provider, &model.model).is_none())
-            .map(name),
-    );
-    names.dedup();
-    names
 }

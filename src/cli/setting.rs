@@ -8,7 +8,7 @@ use super::session::Home;
 use crate::blobs::{self, Blobs};
 use crate::config::{
     BlobsChoice, Config, Environment, LedgerChoice, Loaded, LogFormat, LogLevel, Logging, Places,
-    Price, Providers, Service,
+    Providers, Service,
 };
 use crate::domain::cost::MicroUsd;
 use crate::journal::Spool;
@@ -16,7 +16,7 @@ use crate::ledger::{Ledger, Redis, Sqlite};
 use crate::provider;
 use crate::provider::clocks::Timeouts;
 use crate::provider::presets;
-use crate::provider::price::{ModelPrice, Prices};
+use crate::provider::price::Prices;
 use crate::provider::rehearsal::Rehearsal;
 use crate::provider::services::Services;
 use crate::redis_server::Server;
@@ -86,10 +86,6 @@ impl Setting {
             .into_iter()
             .filter_map(|name| Some((name.clone(), environment.secret(&name)?)))
             .collect();
-        let prices = prices.into_iter().map(|(model, price)| {
-            let Price { input, cached, output, image } = price;
-            (model, ModelPrice { input, cached, output, image })
-        });
         let limits = match command {
             Some(Command::Run(run)) => Some(&run.limits),
             Some(Command::Enqueue(enqueue)) => Some(&enqueue.limits),
@@ -99,7 +95,7 @@ impl Setting {
             places,
             providers,
             keys,
-            prices: Arc::new(Prices::new(prices.collect())),
+            prices: Arc::new(Prices::new(prices)),
             confirm_above: limits.map_or(MicroUsd(0), |limits| limits.confirm_above_usd),
             redis_bytes_max: global.redis_bytes_max,
             redis_ca: global.redis_ca.clone(),

@@ -5,8 +5,8 @@ mod tables;
 use super::layers::{Setting, Value};
 use super::mistakes::{Mistake, did_you_mean};
 use super::origin::Origin;
-use super::prices::Price;
 use super::providers::Entry;
+use crate::domain::cost::ModelPrice;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use toml::Spanned;
@@ -18,7 +18,7 @@ pub(crate) struct File {
     /// Top-level keys, in the order of the file; not yet checked against the flags.
     pub(crate) settings: Vec<Setting>,
     pub(crate) providers: BTreeMap<String, (Entry, Origin)>,
-    pub(crate) prices: BTreeMap<String, (Price, Origin)>,
+    pub(crate) prices: BTreeMap<String, (ModelPrice, Origin)>,
 }
 
 /// Reads the file called `name`; `keys` are the top-level keys there are.

@@ -23,11 +23,12 @@ pub(crate) use mistakes::did_you_mean;
 pub use mistakes::{Error, Mistake};
 pub use origin::Origin;
 pub use places::{BlobsChoice, LedgerChoice, Places};
-pub use prices::{Price, Prices};
+pub use prices::Prices;
 pub use providers::{Preset, ProviderSettings, Providers, Service, ServiceError, ServiceWish};
 pub use show::{Row, show};
 pub use terminal::{ColorChoice, LogFormat, LogLevel, Logging, Terminal, Tty};
 
+use crate::domain::cost::ModelPrice;
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Command};
 use command_line::CommandLine;
@@ -68,7 +69,7 @@ pub struct Loaded {
     /// Told to the user, and no reason to stop.
     pub warnings: Vec<String>,
     command_line: CommandLine,
-    prices: BTreeMap<String, (Price, Origin)>,
+    prices: BTreeMap<String, (ModelPrice, Origin)>,
 }
 
 impl Loaded {

@@ -34,6 +34,17 @@ impl fmt::Display for MicroUsd {
     }
 }
 
+/// What a model costs: US dollars per million tokens, and per image.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct ModelPrice {
+    pub input: f64,
+    /// For tokens from the service's prefix cache; without it they cost as much as others.
+    pub cached: Option<f64>,
+    pub output: f64,
+    /// For each image made.
+    pub image: f64,
+}
+
 /// The text was not a decimal amount with at most six digits after the point.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not an amount in US dollars such as 12.50")]

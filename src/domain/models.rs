@@ -58,3 +58,11 @@ pub struct Models {
     /// None: `illustrate` is skipped, and said so.
     pub image: Option<ModelRef>,
 }
+
+impl Models {
+    /// Those there are.
+    pub fn all(&self) -> impl Iterator<Item = &ModelRef> {
+        let Self { vision, chat, image } = self;
+        [Some(vision), Some(chat), image.as_ref()].into_iter().flatten()
+    }
+}

@@ -137,11 +137,12 @@ impl Desk {
         // The ledger's own figure: somebody may have raised it since the attempt began.
         let max = row.and_then(|row| row.batch.max_cost);
         let used = row.map_or(0, |row| row.spent.0 + row.reserved.0);
-        match max {
-            Some(max) if used + open.reserved.unwrap_or_default().0 > max.0 => {
+        match (max, open.reserved) {
+            (Some(max), None) => Err(budget_unkept(open, max)),
+            (Some(max), Some(most)) if used + most.0 > max.0 => {
                 Err(budget_reached(&open.batch, max))
             }
-            Some(_) | None => self.record_open(open, stop).await,
+            (Some(_) | None, _) => self.record_open(open, stop).await,
         }
     }
 
@@ -210,15 +211,28 @@ pub fn budget_message(max: MicroUsd) -> String {
 
 fn budget_reached(batch: &str, max: MicroUsd) -> Stop {
     let more = MicroUsd(max.0.saturating_mul(2));
+    let hint =
+        format!("`tableround run --resume {batch} --max-cost {more}` goes on with twice as much");
+    out_of_budget(batch, budget_message(max), hint)
+}
+
+/// What cannot be weighed may cost anything.
+fn budget_unkept(open: &Open, max: MicroUsd) -> Stop {
+    let Open { batch, provider, model_asked, .. } = open;
+    let message = format!(
+        "the budget of {max} USD cannot be kept: no price is known for {provider}/{model_asked}"
+    );
+    let hint = format!(
+        "set it under [prices.\"{model_asked}\"] in tableround.toml; then \
+         `tableround run --resume {batch} --max-cost {max}`"
+    );
+    out_of_budget(batch, message, hint)
+}
+
+fn out_of_budget(batch: &str, message: String, hint: String) -> Stop {
     Stop::Blocked {
         resource: decide::batch_resource(batch),
-        error: JobError {
-            code: "budget.reached".to_owned(),
-            message: budget_message(max),
-            hint: format!(
-                "`tableround run --resume {batch} --max-cost {more}` goes on with twice as much"
-            ),
-        },
+        error: JobError { code: "budget.reached".to_owned(), message, hint },
         for_ms: None,
     }
 }

@@ -34,10 +34,11 @@ use crate::ledger::{Opened, Scope, Settled};
 use crate::prompt::reading::Unreadable;
 use crate::provider;
 use crate::provider::error::{Remedy, remedy};
+use crate::provider::price::Prices;
 use bytes::Bytes;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -58,6 +59,8 @@ pub struct Start<'a> {
     pub spec: &'a Spec,
     /// What the whole batch may cost.
     pub max_cost: Option<MicroUsd>,
+    /// What its calls cost.
+    pub prices: Arc<Prices>,
     /// The lease token.
     pub token: String,
     /// Answers that the discussion needs.
@@ -77,6 +80,7 @@ pub struct Attempt<'a> {
     job: &'a Job,
     spec: &'a Spec,
     max_cost: Option<MicroUsd>,
+    prices: Arc<Prices>,
     /// The lease token.
     token: String,
     /// Ends the attempt: shutdown, lost lease, cancel.
@@ -98,7 +102,7 @@ struct State {
 impl<'a> Attempt<'a> {
     /// Reads what the journal knows of the job.
     pub async fn resume(desk: &'a Desk, start: Start<'a>) -> Result<Self, Stop> {
-        let Start { job, spec, max_cost, token, expected, stop, hold, headway } = start;
+        let Start { job, spec, max_cost, prices, token, expected, stop, hold, headway } = start;
         let records = patiently(&stop, || desk.ledger.journal(Scope::Job(&job.id))).await?;
         let mut state = State::default();
         let mut cost = MicroUsd(0);
@@ -111,7 +115,7 @@ impl<'a> Attempt<'a> {
         }
         headway.set(Progress { expected, ..Progress::default() }, cost);
         let state = Mutex::new(state);
-        Ok(Self { desk, job, spec, max_cost, token, stop, hold, headway, state })
+        Ok(Self { desk, job, spec, max_cost, prices, token, stop, hold, headway, state })
     }
 
     /// The shared calls whose answers were used without asking.
@@ -190,7 +194,7 @@ impl<'a> Attempt<'a> {
         let client = self
             .desk
             .services
-            .client(&model.endpoint)
+            .client(&model.endpoint, &self.prices)
             .map_err(|error| settling::stop_of(&error, &model.endpoint.provider, false))?;
         let lane = format!("{}/{}", model.endpoint.provider, model.model);
         let permit = tokio::select! {
@@ -290,7 +294,7 @@ impl<'a> Attempt<'a> {
             attempt: self.token.clone(),
             provider: provider.clone(),
             model_asked: model.model.clone(),
-            reserved: self.desk.services.reserve(provider, request),
+            reserved: self.prices.reserve(provider, request),
         }
     }
 

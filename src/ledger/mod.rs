@@ -18,7 +18,7 @@ pub use chore::{Chore, is_over};
 pub use sqlite::{Reading, Sqlite, Ticks};
 
 use crate::domain::call::{Call, Open, Record, Settle};
-use crate::domain::cost::MicroUsd;
+use crate::domain::cost::{MicroUsd, ModelPrice};
 use crate::domain::event::Event;
 use crate::domain::job::{Change, Job, Refusal, StateName};
 use async_trait::async_trait;
@@ -29,7 +29,7 @@ use std::collections::BTreeMap;
 pub const SCHEMA: u32 = 2;
 
 /// A batch as it is known to the ledger. The spec itself is a blob.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Batch {
     pub name: String,
     /// SHA-256 of the frozen spec, hex: the name of its blob.
@@ -41,6 +41,10 @@ pub struct Batch {
     pub max_cost: Option<MicroUsd>,
     /// Dead jobs, or per cent of all, after which the batch stops.
     pub max_fails: Option<String>,
+    /// The prices that were set where it was queued, by model: whoever works for the batch counts
+    /// its budget by them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub prices: BTreeMap<String, ModelPrice>,
 }
 
 /// A job on its way into the ledger, which gives it its index.
@@ -177,7 +181,7 @@ pub struct WorkerRow {
 }
 
 /// A batch in numbers. Costs the same for ten jobs and a million.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BatchSummary {
     pub batch: Batch,
     /// Ledger time, milliseconds since 1970.
@@ -200,7 +204,7 @@ pub struct BatchSummary {
 }
 
 /// The ledger at a glance.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// Ledger time, milliseconds since 1970.
     pub now: i64,

@@ -3,30 +3,18 @@
 //! A price from the configuration goes before the built-in table, whose prices are as old as
 //! the release. What has no price stays unknown; it is never taken for free.
 
+use super::{Request, tokens};
 use crate::domain::call::PriceSource;
-use crate::domain::cost::{MicroUsd, Usage};
+use crate::domain::cost::{MicroUsd, ModelPrice, Usage};
+use crate::domain::models::{ModelRef, Models};
 use genai_prices::{Calculator, PriceRequest, UsageKey};
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-/// US dollars per million tokens, and per image.
-#[derive(Debug, Clone, Copy, Default, PartialEq, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ModelPrice {
-    pub input: f64,
-    /// For tokens from the service's prefix cache; without it they cost as much as others.
-    #[serde(default)]
-    pub cached: Option<f64>,
-    pub output: f64,
-    /// For each image made.
-    #[serde(default)]
-    pub image: f64,
-}
-
 /// All prices we know.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Prices {
-    overrides: BTreeMap<String, ModelPrice>,
+    set: BTreeMap<String, ModelPrice>,
 }
 
 /// What was delivered.
@@ -40,9 +28,34 @@ pub struct Bill<'a> {
 }
 
 impl Prices {
-    /// `overrides`: model → price, from the configuration. They hold at every provider.
-    pub fn new(overrides: BTreeMap<String, ModelPrice>) -> Self {
-        Self { overrides }
+    /// `set`: model → price, from the configuration. They hold at every provider.
+    pub fn new(set: BTreeMap<String, ModelPrice>) -> Self {
+        Self { set }
+    }
+
+    /// The prices that are set for these models, to travel with what is asked of them.
+    pub fn set_for(&self, models: &Models) -> BTreeMap<String, ModelPrice> {
+        let price = |model: &ModelRef| Some((model.model.clone(), *self.set.get(&model.model)?));
+        models.all().filter_map(price).collect()
+    }
+
+    /// These, with others before them.
+    #[must_use]
+    pub fn after(&self, first: &BTreeMap<String, ModelPrice>) -> Self {
+        let mut set = self.set.clone();
+        set.extend(first.iter().map(|(model, price)| (model.clone(), *price)));
+        Self { set }
+    }
+
+    /// What a request may cost at most, where a price is known.
+    pub fn reserve(&self, provider: &str, request: &Request) -> Option<MicroUsd> {
+        match request {
+            Request::Chat(chat) => {
+                let (tokens_in, tokens_out) = (tokens::tokens_of(chat), u64::from(chat.tokens_max));
+                self.estimate(provider, &chat.model, tokens_in, tokens_out)
+            }
+            Request::Image(image) => self.estimate_image(provider, &image.model),
+        }
     }
 
     /// The cost of what was delivered, if the price is known and the service told its usage.
@@ -55,8 +68,8 @@ impl Prices {
         if provider == REHEARSAL {
             return Some((MicroUsd(0), PriceSource::Rehearsal));
         }
-        if let Some(price) = self.overrides.get(model) {
-            return Some((price.of(bill)?, PriceSource::Config));
+        if let Some(price) = self.set.get(model) {
+            return Some((by_price(price, bill)?, PriceSource::Config));
         }
         let usage = table_usage(bill.usage)?;
         Some((from_table(provider, model, &usage, Some(bill.at))?, PriceSource::Table))
@@ -81,7 +94,7 @@ impl Prices {
         if provider == REHEARSAL {
             return Some(MicroUsd(0));
         }
-        self.overrides
+        self.set
             .get(model)
             .filter(|price| price.image > 0.0)
             .and_then(|price| MicroUsd::from_usd(price.image))
@@ -91,22 +104,20 @@ impl Prices {
 /// The provider that is a part of this program and costs nothing.
 const REHEARSAL: &str = "rehearsal";
 
-impl ModelPrice {
-    fn of(&self, bill: &Bill<'_>) -> Option<MicroUsd> {
-        let Usage { tokens_in, tokens_cached, tokens_out, tokens_reasoning: _ } = *bill.usage;
-        let images = float(u64::try_from(bill.images).ok()?) * self.image;
-        // Image services often tell no tokens; a chat service that tells none stays unknown.
-        let by_image_alone = bill.images > 0 && self.image > 0.0;
-        if !by_image_alone && (tokens_in.is_none() || tokens_out.is_none()) {
-            return None;
-        }
-        let tokens_in = tokens_in.unwrap_or(0);
-        let cached = tokens_cached.unwrap_or(0).min(tokens_in);
-        let per_million = float(tokens_in - cached) * self.input
-            + float(cached) * self.cached.unwrap_or(self.input)
-            + float(tokens_out.unwrap_or(0)) * self.output;
-        MicroUsd::from_usd(per_million / 1e6 + images)
+fn by_price(price: &ModelPrice, bill: &Bill<'_>) -> Option<MicroUsd> {
+    let Usage { tokens_in, tokens_cached, tokens_out, tokens_reasoning: _ } = *bill.usage;
+    let images = float(u64::try_from(bill.images).ok()?) * price.image;
+    // Image services often tell no tokens; a chat service that tells none stays unknown.
+    let by_image_alone = bill.images > 0 && price.image > 0.0;
+    if !by_image_alone && (tokens_in.is_none() || tokens_out.is_none()) {
+        return None;
     }
+    let tokens_in = tokens_in.unwrap_or(0);
+    let cached = tokens_cached.unwrap_or(0).min(tokens_in);
+    let per_million = float(tokens_in - cached) * price.input
+        + float(cached) * price.cached.unwrap_or(price.input)
+        + float(tokens_out.unwrap_or(0)) * price.output;
+    MicroUsd::from_usd(per_million / 1e6 + images)
 }
 
 fn table_usage(usage: &Usage) -> Option<genai_prices::Usage> {

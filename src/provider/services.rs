@@ -1,11 +1,10 @@
 //! The services a process can ask: endpoints, keys, prices, one HTTP client.
 
+use super::Error;
 use super::client::Client;
 use super::clocks::Timeouts;
 use super::price::Prices;
-use super::{Error, Request, tokens};
 use crate::domain::call::Class;
-use crate::domain::cost::MicroUsd;
 use crate::domain::models::Endpoint;
 use secrecy::SecretString;
 use std::collections::BTreeMap;
@@ -22,6 +21,7 @@ pub struct Services {
     pub keys: BTreeMap<String, SecretString>,
     /// Where this process's own rehearsal listens.
     pub rehearsal: Option<String>,
+    /// What this machine knows of prices; those that travel with a batch go before them.
     pub prices: Arc<Prices>,
     pub timeouts: Timeouts,
 }
@@ -32,8 +32,9 @@ impl Services {
         self.keys.keys().map(|name| requirement(name)).collect()
     }
 
-    /// A client for an endpoint; an error of class `AuthRejected` where its key is missing.
-    pub fn client(&self, endpoint: &Endpoint) -> Result<Client, Error> {
+    /// A client for an endpoint that counts what is asked at these prices; an error of class
+    /// `AuthRejected` where its key is missing.
+    pub fn client(&self, endpoint: &Endpoint, prices: &Arc<Prices>) -> Result<Client, Error> {
         let mut endpoint = endpoint.clone();
         if endpoint.provider == REHEARSAL
             && let Some(url) = &self.rehearsal
@@ -44,19 +45,7 @@ impl Services {
             None => None,
             Some(name) => Some(self.keys.get(name).cloned().ok_or_else(|| missing(name))?),
         };
-        let prices = Arc::clone(&self.prices);
-        Ok(Client::new(self.http.clone(), endpoint, key, self.timeouts, prices))
-    }
-
-    /// What a request may cost at most, where a price is known.
-    pub fn reserve(&self, provider: &str, request: &Request) -> Option<MicroUsd> {
-        match request {
-            Request::Chat(chat) => {
-                let (tokens_in, tokens_out) = (tokens::tokens_of(chat), u64::from(chat.tokens_max));
-                self.prices.estimate(provider, &chat.model, tokens_in, tokens_out)
-            }
-            Request::Image(image) => self.prices.estimate_image(provider, &image.model),
-        }
+        Ok(Client::new(self.http.clone(), endpoint, key, self.timeouts, Arc::clone(prices)))
     }
 }
 

@@ -322,6 +322,7 @@ mod tests {
             resources: vec![],
             max_cost: None,
             max_fails: None,
+            prices: std::collections::BTreeMap::default(),
         };
         let sight = Sight::of(&BatchSummary {
             batch,

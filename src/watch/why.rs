@@ -153,6 +153,7 @@ pub(super) mod tests {
             resources: vec!["provider:openrouter".into(), "key:OPENROUTER_API_KEY".into()],
             max_cost: None,
             max_fails: None,
+            prices: std::collections::BTreeMap::default(),
         };
         BatchSummary {
             batch,

@@ -180,6 +180,7 @@ async fn hold(
         job,
         spec,
         max_cost: frozen.batch.max_cost,
+        prices: Arc::new(desk.services.prices.after(&frozen.batch.prices)),
         token: running.token.clone(),
         expected,
         stop: stop.clone(),

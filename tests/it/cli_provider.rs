@@ -167,6 +167,36 @@ fn a_budget_is_kept_and_an_unknown_price_is_no_budget() {
 }
 
 #[test]
+fn the_prices_that_were_set_where_a_batch_was_queued_hold_wherever_it_is_worked_on() {
+    let (folder, elsewhere) = (folder_with(&["teapot.jpg"]), folder_with(&[]));
+    let here = folder.path();
+    let server = ProviderServer::start(here, Manner::after(0, 0));
+    let prices =
+        "[prices.eye]\ninput = 1.0\noutput = 1.0\n[prices.mouth]\ninput = 1.0\noutput = 1.0\n";
+    put(here.join("tableround.toml"), prices);
+    let service = ["--provider", "openai", "--base-url", &server.base_url];
+    let enqueue = ["enqueue", "teapot.jpg", "--job", "glance", "--batch", "b", "--yes"];
+    let data = here.join("data").display().to_string();
+    let there =
+        |arguments: &[&str]| say(elsewhere.path(), &[arguments, &["--data", &data]].concat());
+    say(here, &[&enqueue[..], &service, &MODELS, &["--max-cost", "0.01"]].concat()).ends(0);
+    there(&["worker", "--drain", "--max-wait", "0s"]).ends(6);
+    let spent = || -> f64 {
+        let status = there(&["status", "--json"]).ends(0).json().remove(0);
+        status["batches"][0]["cost"]["spent_usd"].as_str().unwrap().parse().unwrap()
+    };
+    assert!(spent() > 0.0 && spent() <= 0.01);
+    there(&["run", "--resume", "b", "--max-cost", "5"]).ends(0);
+
+    // Where nobody ever said what it costs, no budget can be given afterwards.
+    std::fs::remove_file(here.join("tableround.toml")).unwrap();
+    let again = ["enqueue", "teapot.jpg", "--job", "glance", "--batch", "c", "--yes", "--again"];
+    say(here, &[&again[..], &service, &MODELS].concat()).ends(0);
+    let unknown = there(&["run", "--resume", "c", "--max-cost", "5"]).ends(2);
+    assert!(unknown.err.contains("openai/eye, openai/mouth"), "{unknown:#?}");
+}
+
+#[test]
 fn more_than_the_limit_is_not_spent_without_a_yes() {
     let folder = folder_with(&["teapot.jpg"]);
     let here = folder.path();

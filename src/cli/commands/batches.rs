@@ -2,14 +2,18 @@
 
 use super::run::Limits;
 use crate::cli::errors::CliError;
+use crate::cli::estimate::without_price;
 use crate::cli::session::Home;
 use crate::cli::setting::Setting;
 use crate::cli::shapes::{self, StatusWorker};
 use crate::cli::stdout;
 use crate::cli::words::counted;
 use crate::domain::job::{Change, StateName};
+use crate::domain::spec::Spec;
 use crate::ledger::decide::batch_resource;
 use crate::ledger::{Addition, Batch, Filter, NewBlock, decide};
+use crate::worker::store;
+use tokio::task::block_in_place;
 
 /// Rows read at a time.
 const PAGE: u32 = 1000;
@@ -44,12 +48,26 @@ pub async fn lift_all(home: &Home, batch: &str) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Gives a known batch new limits; what is not said stays. What the old ones had stopped is to be
-/// lifted afterwards.
-pub async fn limit(home: &Home, batch: Batch, limits: Limits) -> Result<(), CliError> {
+/// Gives a known batch new limits, and the prices that are set here; what is not said stays. What
+/// the old ones had stopped is to be lifted afterwards.
+pub async fn limit(
+    setting: &Setting,
+    home: &Home,
+    batch: Batch,
+    limits: Limits,
+) -> Result<(), CliError> {
+    let encoded = block_in_place(|| home.blobs.get(&batch.spec))?;
+    let models = store::decode::<Spec>(&encoded)?.models;
+    let mut prices = batch.prices;
+    prices.extend(setting.prices.set_for(&models));
+    let unknown = without_price(&models, &setting.prices.after(&prices));
+    if limits.max_cost.is_some() && !unknown.is_empty() {
+        return Err(CliError::unknown_prices(&unknown));
+    }
     let wanted = Batch {
         max_cost: limits.max_cost.or(batch.max_cost),
         max_fails: limits.max_fails.or(batch.max_fails),
+        prices,
         ..batch
     };
     home.ledger.add(&wanted, Addition::default()).await?;

@@ -15,7 +15,7 @@ use crate::cli::shapes::{self, Enqueued, Refused};
 use crate::cli::stdout;
 use crate::domain::cost::MicroUsd;
 use crate::domain::job::Priority;
-use crate::domain::models::{ModelRef, Models};
+use crate::domain::models::Models;
 use crate::domain::result::Picture;
 use crate::domain::spec::Spec;
 use crate::ledger::{Addition, Batch, Rejected, decide};
@@ -131,6 +131,7 @@ pub async fn take_in(setting: &Setting, load: Load, work: &Work) -> Result<Taken
             resources: resources(&spec),
             max_cost: load.max_cost,
             max_fails: load.max_fails,
+            prices: setting.prices.set_for(&spec.models),
         },
         topic: load.topic.clone().unwrap_or_else(|| spec.agenda.topic.clone()),
         spec: Arc::clone(&spec),
@@ -207,7 +208,7 @@ fn intake_bar(setting: &Setting, given: u64, doing: &'static str) -> ProgressBar
 
 /// Every key the spec needs, or the way out.
 fn need_keys(setting: &Setting, spec: &Spec) -> Result<(), CliError> {
-    let endpoints = models(spec).map(|model| &model.endpoint);
+    let endpoints = spec.models.all().map(|model| &model.endpoint);
     let missing: BTreeSet<&String> = endpoints
         .filter_map(|endpoint| endpoint.key_env.as_ref())
         .filter(|key| !setting.keys.contains_key(*key))
@@ -218,15 +219,10 @@ fn need_keys(setting: &Setting, spec: &Spec) -> Result<(), CliError> {
     }
 }
 
-fn models(spec: &Spec) -> impl Iterator<Item = &ModelRef> {
-    let Models { vision, chat, image } = &spec.models;
-    [Some(vision), Some(chat), image.as_ref()].into_iter().flatten()
-}
-
 /// What the batch's jobs need: services, and keys for them.
 fn resources(spec: &Spec) -> Vec<String> {
     let mut resources = BTreeSet::new();
-    for model in models(spec) {
+    for model in spec.models.all() {
         resources.insert(decide::provider_resource(&model.endpoint.provider));
         resources.extend(model.endpoint.key_env.as_deref().map(services::requirement));
     }

@@ -67,7 +67,7 @@ pub async fn resume(
     let home = setting.writing_home().await?;
     let summary = summary::batch_of(&home, batch).await?;
     if limits.max_cost.is_some() || limits.max_fails.is_some() {
-        batches::limit(&home, summary.batch.clone(), limits).await?;
+        batches::limit(setting, &home, summary.batch.clone(), limits).await?;
     }
     // Whoever resumes has mended what held it up; if not, it is blocked again at once.
     batches::lift_all(&home, batch).await?;

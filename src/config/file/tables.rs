@@ -2,9 +2,10 @@
 
 use super::{Item, Reader, sorted};
 use crate::config::mistakes::did_you_mean;
-use crate::config::prices::{PRICE_MAX, Price};
+use crate::config::prices::PRICE_MAX;
 use crate::config::providers::Entry;
 use crate::config::values::base_url;
+use crate::domain::cost::ModelPrice;
 use crate::domain::models::{ImageApi, Structured};
 use std::ops::Range;
 use toml::de::{DeTable, DeValue};
@@ -51,7 +52,12 @@ impl Reader<'_> {
         entry
     }
 
-    pub(super) fn price(&mut self, name: &str, table: &DeTable<'_>, at: Range<usize>) -> Price {
+    pub(super) fn price(
+        &mut self,
+        name: &str,
+        table: &DeTable<'_>,
+        at: Range<usize>,
+    ) -> ModelPrice {
         let (mut input, mut cached, mut output, mut image) = (None, None, None, None);
         for item in sorted(table) {
             match item.0.get_ref().as_ref() {
@@ -68,7 +74,7 @@ impl Reader<'_> {
             let message = format!("prices.\"{name}\" needs `input` and `output`, or `image`");
             self.mistake(at, message);
         }
-        Price {
+        ModelPrice {
             input: input.unwrap_or_default(),
             cached,
             output: output.unwrap_or_default(),

@@ -1,4 +1,5 @@
 use super::*;
+use crate::domain::cost::ModelPrice;
 use crate::domain::models::{ImageApi, Structured};
 use proptest::prelude::*;
 
@@ -61,9 +62,9 @@ image = 0.04
     assert_eq!(entry.image_api, Some(ImageApi::Ark));
     assert_eq!(entry.completion_tokens_field, Some(true));
     assert_eq!((entry.vision_model.as_deref(), &entry.chat_model), (Some("v"), &None));
-    let price = Price { input: 0.25, cached: Some(0.1), output: 2.0, image: 0.0 };
+    let price = ModelPrice { input: 0.25, cached: Some(0.1), output: 2.0, image: 0.0 };
     assert_eq!(file.prices["maker/model-1"].0, price);
-    assert_eq!(file.prices["painter"].0, Price { image: 0.04, ..Price::default() });
+    assert_eq!(file.prices["painter"].0, ModelPrice { image: 0.04, ..ModelPrice::default() });
 }
 
 #[test]

@@ -22,6 +22,7 @@ pub(crate) fn batch(name: &str) -> Batch {
         resources: vec!["provider:p".into(), "key:p".into()],
         max_cost: None,
         max_fails: None,
+        prices: std::collections::BTreeMap::default(),
     }
 }
 
