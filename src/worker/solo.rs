@@ -69,7 +69,7 @@ enum Ended {
     Left(ExitStatus),
     /// Killed by its parent: it got no further for too long.
     Overran,
-    /// Killed by its parent: it was told to leave and did not.
+    /// Killed by its parent: it was told to leave, and did not or could not.
     Stayed,
     /// Killed by its parent: the job was taken away.
     Lost,
@@ -121,7 +121,12 @@ async fn watch(
         let stayed =
             leaving.map_or(Duration::MAX, |since| LEAVING_MAX.saturating_sub(since.elapsed()));
         tokio::select! {
-            status = child.wait() => return Ok(Ended::Left(status?)),
+            status = child.wait() => {
+                let status = status?;
+                // One that had not begun to listen dies of being told: nothing that the job did.
+                let was_told = stopping && status.signal() == Some(Signal::TERM.as_raw());
+                return Ok(if was_told { Ended::Stayed } else { Ended::Left(status) });
+            }
             () = running.cancelled.cancelled() => {
                 child.kill().await?;
                 return Ok(Ended::Lost);
